@@ -1,0 +1,144 @@
+"""The catalogue: every network of the paper's settings table, and how to build one."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from torch import nn
+
+from syzygy.errors import UnknownName
+from syzygy.networks.convolutional import Convolutional
+from syzygy.networks.layers import ACTIVATIONS, initialise
+from syzygy.networks.mlp import MLP, DropoutMLP
+from syzygy.networks.residual import Residual
+from syzygy.seeds import generator
+
+#: Every type of network by the name that specifications use.
+TYPES: Final = MappingProxyType[str, Callable[..., nn.Module]](
+    {"mlp": MLP, "residual": Residual, "convolutional": Convolutional, "dropout": DropoutMLP}
+)
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Setting(BaseModel):
+    """One row of the settings table: a network, how it starts, and how it is trained.
+
+    Attributes
+    ----------
+    name
+        The row's name.
+    type
+        A key of :data:`TYPES`.
+    activation
+        A key of :data:`syzygy.networks.layers.ACTIVATIONS`.
+    gain
+        Factor of the initial weights' standard deviation.
+    learning_rate
+        Step size of the optimiser.
+    width, depth
+        Units per hidden layer, and number of hidden layers (convolutions less one).
+    layer
+        Module path of the layer whose representations are watched.
+    steps
+        Number of updates.
+    optimiser
+        ``sgd`` (no momentum, the theory's gradient flow) or ``adam``.
+    about
+        One line on what the row is for.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    type: str
+    activation: str
+    gain: Positive
+    learning_rate: Positive
+    width: Count
+    depth: Count
+    layer: str
+    steps: Count
+    optimiser: Literal["sgd", "adam"] = "sgd"
+    about: str = ""
+
+    @field_validator("type")
+    @classmethod
+    def _known_type(cls, value: str) -> str:
+        return _known("network type", value, TYPES)
+
+    @field_validator("activation")
+    @classmethod
+    def _known_activation(cls, value: str) -> str:
+        return _known("activation", value, ACTIVATIONS)
+
+    def build(self, input_dim: int, output_dim: int, seed: int, gain: float | None = None) -> nn.Module:
+        """Make the network in float64 with the initial weights of a seed.
+
+        Parameters
+        ----------
+        input_dim, output_dim
+            Numbers of inputs (after flattening) and outputs.
+        seed
+            Seed of the initial weights.
+        gain
+            In place of the row's own.
+        """
+        network = TYPES[self.type](
+            input_dim, output_dim, width=self.width, depth=self.depth, activation=self.activation
+        ).double()
+        initialise(network, self.gain if gain is None else gain, generator(seed, "weights"))
+        return network
+
+
+@cache
+def catalogue() -> Mapping[str, Setting]:
+    """Every row of the settings table by name.
+
+    Examples
+    --------
+    >>> len(catalogue()), catalogue()["default"].width
+    (19, 500)
+    """
+    table = tomllib.loads((files("syzygy.networks") / "catalogue.toml").read_text(encoding="utf-8"))
+    return MappingProxyType({name: Setting(name=name, **row) for name, row in table.items()})
+
+
+def setting(asked: str | Mapping[str, Any]) -> Setting:
+    """Find a row by its name, or change some of a row's values.
+
+    Parameters
+    ----------
+    asked
+        A name in the catalogue, or a table of values, of which ``like`` names the row that gives the
+        others.  A changed row gets a ``name`` of its own.
+
+    Raises
+    ------
+    UnknownName
+        No row of that name.
+    pydantic.ValidationError
+        A key that does not exist, or a value out of range.
+
+    Examples
+    --------
+    >>> setting({"like": "default", "name": "wider", "width": 1000}).depth
+    20
+    """
+    if isinstance(asked, str):
+        return catalogue()[_known("network", asked, catalogue())]
+    values = dict(asked)
+    like = values.pop("like", None)
+    base = {} if like is None else catalogue()[_known("network", like, catalogue())].model_dump()
+    return Setting.model_validate({**base, **values})
+
+
+def _known(kind: str, name: str, table: Mapping[str, object]) -> str:
+    if name not in table:
+        raise UnknownName(kind, name, table)
+    return name

@@ -1,0 +1,127 @@
+"""Trajectories on disk, found by what was asked.
+
+A store is a folder.  A trajectory lies in it under a key, the hash of the specification that made it, as a
+Zarr group that xarray (``xr.open_datatree``) reads without us.  It is there whole or not at all.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import xarray as xr
+
+from syzygy.axes import NETWORK, STEP
+from syzygy.errors import DataError
+from syzygy.files import whole_folder
+from syzygy.trajectory import Trajectory
+
+SCHEMA = 1
+CHUNK_BYTES = 16_000_000
+
+Specification = Mapping[str, Any]
+
+
+def key(asked: Specification) -> str:
+    """Hash a specification: the same for the same content, whatever the order of its keys.
+
+    Examples
+    --------
+    >>> key({"a": 1, "b": [2]}) == key({"b": [2], "a": 1})
+    True
+    """
+    canonical = json.dumps({"schema": SCHEMA, **asked}, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+class Store(Protocol):
+    """Where trajectories are kept; what a memory and a folder have in common."""
+
+    def __contains__(self, asked: Specification) -> bool:
+        """Whether the trajectory of this specification is there."""
+
+    def get(self, asked: Specification) -> Trajectory:
+        """Give the trajectory of a specification; ``KeyError`` if it is not there."""
+
+    def put(self, asked: Specification, trajectory: Trajectory) -> None:
+        """Keep a trajectory under its specification."""
+
+
+class MemoryStore:
+    """Trajectories in memory."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Trajectory] = {}
+
+    def __contains__(self, asked: Specification) -> bool:
+        return key(asked) in self._kept
+
+    def get(self, asked: Specification) -> Trajectory:
+        """Give the trajectory of a specification."""
+        return self._kept[key(asked)]
+
+    def put(self, asked: Specification, trajectory: Trajectory) -> None:
+        """Keep a trajectory under its specification."""
+        self._kept[key(asked)] = trajectory
+
+
+class FolderStore:
+    """Trajectories in a folder, one Zarr group each.
+
+    Parameters
+    ----------
+    folder
+        Made when the first trajectory is put.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __contains__(self, asked: Specification) -> bool:
+        return self._path(asked).is_dir()
+
+    def get(self, asked: Specification) -> Trajectory:
+        """Read the trajectory of a specification.
+
+        Raises
+        ------
+        KeyError
+            It is not there.
+        DataError
+            It is there, but damaged.
+        """
+        if asked not in self:
+            raise KeyError(key(asked))
+        path = self._path(asked)
+        try:
+            with xr.open_datatree(path, engine="zarr", consolidated=False) as tree:
+                return Trajectory(tree.load())
+        except (OSError, ValueError, KeyError, RuntimeError) as damaged:
+            raise DataError(f"{path} is damaged ({damaged}); remove it and run again") from damaged
+
+    def put(self, asked: Specification, trajectory: Trajectory) -> None:
+        """Write a trajectory, whole or not at all."""
+        with whole_folder(self._path(asked)) as part:
+            tree = trajectory.tree
+            encoding = {node.path: _chunks(node.to_dataset(inherit=False)) for node in tree.subtree}
+            tree.to_zarr(part, mode="w", encoding=encoding, zarr_format=2, consolidated=False)
+
+    def checkpoint(self, asked: Specification) -> Path:
+        """Where the unfinished training of a specification keeps its checkpoints."""
+        return self.folder / f"{key(asked)}.training"
+
+    def _path(self, asked: Specification) -> Path:
+        return self.folder / f"{key(asked)}.zarr"
+
+
+def _chunks(node: xr.Dataset) -> dict[str, Any]:
+    """One network and about 16 MB of steps a chunk: what an analysis reads together lies together."""
+    encoding = {}
+    for name, variable in node.data_vars.items():
+        sizes = dict(variable.sizes)
+        if NETWORK in sizes and STEP in sizes:
+            row = variable.nbytes // max(1, sizes[NETWORK] * sizes[STEP])
+            sizes |= {NETWORK: 1, STEP: min(sizes[STEP], max(1, CHUNK_BYTES // max(1, row)))}
+            encoding[str(name)] = {"chunks": tuple(sizes.values())}
+    return encoding

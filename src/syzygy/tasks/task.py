@@ -1,0 +1,124 @@
+"""What a network learns, and the items at which it is watched."""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from syzygy.errors import DataError, ShapeError, SpecificationError
+from syzygy.seeds import stream
+
+
+@dataclass(frozen=True)
+class Task:
+    """Inputs, targets and probe items.
+
+    Parameters
+    ----------
+    name
+        What the task is called.
+    inputs
+        Training inputs, ``(item, …)``.
+    targets
+        Training targets, ``(item, output)``.
+    items
+        A name for every item.
+    probe
+        Indices of the items whose representations are watched; by default all.
+
+    Raises
+    ------
+    ShapeError
+        Inputs, targets and names that are not of the same items.
+    DataError
+        NaN or infinity in the data.
+    SpecificationError
+        Fewer than two probe items, one given twice, or one that does not exist.
+    """
+
+    name: str
+    inputs: NDArray[np.float64]
+    targets: NDArray[np.float64]
+    items: tuple[str, ...]
+    probe: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for field in ("inputs", "targets"):
+            array = np.asarray(getattr(self, field), dtype=np.float64)
+            if not np.all(np.isfinite(array)):
+                bad = int(np.argwhere(~np.isfinite(array))[0][0])
+                raise DataError(f"{field} of task {self.name!r} are not finite, first at item {bad}; clean the data")
+            object.__setattr__(self, field, array)
+        if self.targets.ndim != 2 or not len(self.inputs) == len(self.targets) == len(self.items):
+            raise ShapeError(
+                f"task {self.name!r} needs inputs (item, …), targets (item, output) and a name per item; got "
+                f"{self.inputs.shape}, {self.targets.shape} and {len(self.items)} names"
+            )
+        object.__setattr__(self, "probe", tuple(self.probe) or tuple(range(len(self.items))))
+        unknown = [index for index in self.probe if not 0 <= index < len(self.items)]
+        if unknown or len(set(self.probe)) != len(self.probe) or len(self.probe) < 2:
+            raise SpecificationError(
+                f"the probe of task {self.name!r} must be two or more different items among "
+                f"0 … {len(self.items) - 1}; got {self.probe[:20]}"
+            )
+
+    @property
+    def output_dim(self) -> int:
+        """Number of outputs."""
+        return int(self.targets.shape[1])
+
+    @property
+    def input_dim(self) -> int:
+        """Number of inputs per item, all axes flattened."""
+        return int(np.prod(self.inputs.shape[1:]))
+
+    @property
+    def probe_inputs(self) -> NDArray[np.float64]:
+        """Inputs of the probe items, ``(item, …)``."""
+        return self.inputs[list(self.probe)]
+
+    @property
+    def probe_targets(self) -> NDArray[np.float64]:
+        """Targets of the probe items, ``(item, output)``."""
+        return self.targets[list(self.probe)]
+
+    @property
+    def probe_items(self) -> tuple[str, ...]:
+        """Names of the probe items."""
+        return tuple(self.items[index] for index in self.probe)
+
+    @property
+    def probe_is_everything(self) -> bool:
+        """Whether the probe is the whole training set, in its order."""
+        return self.probe == tuple(range(len(self.items)))
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """Every pair of probe items, as positions in the probe."""
+        return tuple(combinations(range(len(self.probe)), 2))
+
+
+def labelled(
+    name: str, images: NDArray[np.float64], labels: NDArray[np.int64], per_class: int, probe_seed: int
+) -> Task:
+    """Make a task of images with one-hot targets, watched at a few items per class.
+
+    Parameters
+    ----------
+    images, labels
+        ``(item, …)`` and ``(item,)``; classes are ``0 … max(labels)``.
+    per_class
+        Probe items per class, drawn without replacement.
+    probe_seed
+        Seed of that draw.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    if not 1 <= per_class <= counts.min():
+        raise SpecificationError(
+            f"per_class must lie between 1 and {counts.min()}, the size of the smallest class of {name}; got {per_class}"
+        )
+    draw = np.random.default_rng(stream(probe_seed, "probe"))
+    probe = [int(i) for c in classes for i in np.sort(draw.choice(np.flatnonzero(labels == c), per_class, replace=False))]
+    items = tuple(f"{label} #{index}" for index, label in enumerate(labels))
+    return Task(name, images, np.eye(int(labels.max()) + 1)[labels], items, tuple(probe))

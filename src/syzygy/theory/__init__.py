@@ -1,0 +1,5 @@
+"""What should be seen: the effective theory, on plain arrays."""
+
+from syzygy.theory.pair import REGIMES, PairState, PairTheory, Solution, solve
+
+__all__ = ["REGIMES", "PairState", "PairTheory", "Solution", "solve"]

@@ -1,0 +1,105 @@
+"""Where the pair theory becomes a textbook curve: the logistic and the Bernoulli equation.
+
+Special cases of :func:`syzygy.theory.pair.solve`, kept because they are what one draws on a blackboard:
+each has one rate and one end.  Derived in ``docs/theory.md``, section 4.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from syzygy.errors import SpecificationError
+from syzygy.theory.pair import Array, PairTheory
+
+
+def logistic(theory: PairTheory, h2: ArrayLike, steps: ArrayLike) -> Array:
+    """Squared distance over time of an aligned pair with A_high = 0, the rich limit.
+
+    ``A_low / (1 + (A_low/h2 − 1)·e^{−rt})`` with ``r = sqrt(eta_h·eta_y)·‖dx‖·‖dy*‖``.
+
+    Parameters
+    ----------
+    theory
+        Rates and distances, with ``dy2 > 0``.
+    h2
+        Squared distance at the start; positive.
+    steps
+        Times in steps, shape ``(step,)``.
+
+    Returns
+    -------
+    Array
+        Squared distances, shape ``(..., step)``.
+
+    Examples
+    --------
+    >>> theory = PairTheory(eta_h=0.3, eta_y=0.6, dx2=1.0, dy2=0.5)
+    >>> logistic(theory, 1e-3, [0, 20.7087, 1000]).round(4).tolist()
+    [0.001, 0.25, 0.5]
+    """
+    start, low = _positive(h2), theory.a_low[..., None]
+    odds = low / start[..., None] - 1
+    return np.asarray(low / (1 + odds * np.exp(-_logistic_rate(theory)[..., None] * np.asarray(steps))))
+
+
+def half_time(theory: PairTheory, h2: ArrayLike) -> Array:
+    """Step at which :func:`logistic` reaches half of its end: ``ln(A_low/h2 − 1)/r``.
+
+    For a fixed ``A_low/h2`` it is proportional to ``1/(‖dx‖·‖dy*‖)``.
+
+    Examples
+    --------
+    >>> round(float(half_time(PairTheory(0.3, 0.6, 1.0, 0.5), 1e-3)), 4)
+    20.7087
+    """
+    return np.asarray(np.log(theory.a_low / _positive(h2) - 1) / _logistic_rate(theory))
+
+
+def agreeing(theory: PairTheory, h2: ArrayLike, y2: ArrayLike, steps: ArrayLike) -> Array:
+    """Squared distance over time of a pair with equal targets, a Bernoulli equation.
+
+    ``h2' = eta_y·h2·(A_high − h2)``: towards A_high if that is positive, else the two items merge, at the
+    rate ``eta_y·|A_high|``, or as ``h2/(1 + eta_y·h2·t)`` where A_high is zero.
+
+    Parameters
+    ----------
+    theory
+        Rates and distances, with ``dy2 = 0``.
+    h2, y2
+        Squared distances of representations and outputs at the start; ``h2`` positive.
+    steps
+        Times in steps, shape ``(step,)``.
+
+    Returns
+    -------
+    Array
+        Squared distances, shape ``(..., step)``.
+
+    Examples
+    --------
+    >>> agreeing(PairTheory(0.3, 0.6, 1.0, 0.0), 0.4, 0.0, [0, 1000]).round(4).tolist()
+    [0.4, 0.4]
+    """
+    if np.any(theory.dy2 != 0):
+        raise SpecificationError(f"an agreeing pair has dy2 = 0, got {theory.dy2}; use solve()")
+    start = _positive(h2)
+    high = (start - theory.kappa * np.asarray(y2, dtype=np.float64) / start)[..., None]
+    rate, start = theory.eta_y[..., None], start[..., None]
+    time = np.asarray(steps, dtype=np.float64)
+    # h2(t) = h2 e^{gt}/(1 + h2·eta_y·∫e^{gτ}dτ), g = eta_y·A_high; both multiplied by e^{−gt} where g > 0.
+    growth = rate * high
+    with np.errstate(divide="ignore", invalid="ignore"):
+        elapsed = np.where(growth == 0, time, -np.expm1(-np.abs(growth) * time) / np.abs(growth))
+    fade = np.exp(-np.abs(growth) * time)
+    growing = start / (fade + start * rate * elapsed)
+    return np.asarray(np.where(growth > 0, growing, start * fade / (1 + start * rate * elapsed)))
+
+
+def _logistic_rate(theory: PairTheory) -> Array:
+    return np.sqrt(theory.eta_h * theory.eta_y * theory.dx2 * theory.dy2)
+
+
+def _positive(h2: ArrayLike) -> Array:
+    start = np.asarray(h2, dtype=np.float64)
+    if np.any(start <= 0):
+        raise SpecificationError(f"the squared distance at the start must be positive, got {h2}")
+    return start

@@ -1,0 +1,156 @@
+"""The training loop: the only one for networks under study."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from syzygy.networks import Setting
+from syzygy.recording import Schedule
+from syzygy.seeds import generator
+from syzygy.tasks import Task
+from syzygy.training.checkpoint import Checkpoint
+from syzygy.training.learners import Learner, Optimiser, Single, Stack
+from syzygy.training.plan import Factory, Member, Plan, Precision, make_plan
+from syzygy.training.record import Probe, Record
+from syzygy.trajectory import Trajectory
+
+
+def train(
+    task: Task,
+    network: str | Setting | Factory,
+    *,
+    seeds: Iterable[int] = (0,),
+    gains: Iterable[float] | None = None,
+    layers: Sequence[str] | None = None,
+    steps: int | None = None,
+    learning_rate: float | None = None,
+    optimiser: Optimiser | None = None,
+    batch_size: int | None = None,
+    record: Schedule | None = None,
+    stop_loss: float | None = None,
+    precision: Precision = "float32",
+    device: str = "cpu",
+    stack: bool | None = None,
+    checkpoint: Checkpoint | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> Trajectory:
+    """Train networks on a task, and record what they see at its probe items.
+
+    Parameters
+    ----------
+    task
+        What is learned.
+    network
+        A name of the catalogue, a setting, or a function that makes a module of one's own from a seed.
+    seeds
+        One network per seed.  A seed fixes a network's weights, order of items and noise, whatever else
+        is trained beside it.
+    gains
+        Train every seed at each of these gains of the initial weights; by default the setting's own.
+    layers
+        Module paths to watch; by default the setting's own.
+    steps, learning_rate, optimiser
+        Number of updates, step size, ``sgd`` or ``adam``; by default the setting's own (``sgd``).
+    batch_size
+        Items per update, drawn without replacement in an order of each network's own; by default all.
+    record
+        Steps to record; by default every one.
+    stop_loss
+        Stop a network at the first recorded step at which its training loss is this small.
+    precision
+        ``float32`` or ``float64``; the initial weights are the same but for rounding.
+    device
+        Where to train, as PyTorch names it.
+    stack
+        Train all networks as a stack or one by one; by default small networks of the catalogue as a
+        stack, all else one by one.
+    checkpoint
+        Where to save the training, and to resume it from.  One by one, each network has its own part of it.
+    on_step
+        Called with the number of network updates done since the last call.
+
+    Returns
+    -------
+    Trajectory
+        One ``network`` per gain and seed, gains outermost.  Networks that diverge end in NaN.
+
+    Raises
+    ------
+    SpecificationError
+        Something asked that cannot be; :class:`~syzygy.errors.UnknownName` for names.
+    ShapeError
+        A network whose outputs do not fit the targets.
+
+    Examples
+    --------
+    >>> from syzygy.tasks import two_points
+    >>> trajectory = train(two_points(), "two_layer", seeds=range(3), steps=20, record=every(10))
+    >>> trajectory.representation("hidden.0").shape
+    (3, 3, 2, 500)
+    """
+    plan = make_plan(task, network, locals())
+    groups = [plan.members] if plan.stack else [[member] for member in plan.members]
+    parts = []
+    with torch.random.fork_rng(devices=[]):
+        for index, members in enumerate(groups):
+            own = checkpoint
+            if checkpoint is not None and len(groups) > 1:
+                own = Checkpoint(checkpoint.folder / str(index), checkpoint.seconds)
+            parts.append(_train(task, plan, members, own, on_step or (lambda _: None)))
+    if checkpoint is not None:
+        checkpoint.done()
+    return Trajectory.join(parts)
+
+
+def _train(
+    task: Task, plan: Plan, members: Sequence[Member], checkpoint: Checkpoint | None, on_step: Callable[[int], None]
+) -> Trajectory:
+    """Train some networks side by side.  This is the loop."""
+    batches, probe = _Batches(task, plan), Probe(task, plan)
+    learner = _learner(members, plan, probe.inputs)
+    record = Record(plan, members, probe)
+    first = record.resume(learner, checkpoint) if checkpoint else 0
+    with learner:
+        for step in range(first, plan.steps + 1):
+            if checkpoint and checkpoint.due:
+                record.save(step, learner, checkpoint)
+            if not learner.seeds:
+                break
+            seen = learner.forward(*batches.at(step, learner.seeds), step)
+            if step in record.due:
+                record.put(step, probe.see(learner, seen))
+                if record.retire(step, learner) and learner.seeds:
+                    learner.forward(*batches.at(step, learner.seeds), step)
+            if step < plan.steps and learner.seeds:
+                learner.update()
+                on_step(len(learner.seeds))
+    return record.trajectory(task)
+
+
+def _learner(members: Sequence[Member], plan: Plan, example: Tensor) -> Learner:
+    networks, seeds = [m.network for m in members], [m.seed for m in members]
+    if plan.stack:
+        return Stack(networks, seeds, plan.layers, plan.optimiser, plan.learning_rate)
+    return Single(networks[0], seeds[0], plan.layers, plan.optimiser, plan.learning_rate, example)
+
+
+class _Batches:
+    """The items of each step: all of them, or each network's own share of its own shuffled epoch."""
+
+    def __init__(self, task: Task, plan: Plan):
+        self._inputs, self._targets = plan.tensor(task.inputs), plan.tensor(task.targets)
+        self._size, self._orders = plan.batch_size, dict[tuple[int, int], Tensor]()
+
+    def at(self, step: int, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
+        if self._size is None:
+            return self._inputs, self._targets
+        items = len(self._inputs)
+        epoch, position = divmod(step, items // self._size)
+        if any((seed, epoch) not in self._orders for seed in seeds):
+            self._orders = {(s, epoch): torch.randperm(items, generator=generator(s, "order", epoch)) for s in seeds}
+        start = position * self._size
+        rows = torch.stack([self._orders[seed, epoch][start : start + self._size] for seed in seeds])
+        return self._inputs[rows], self._targets[rows]
+
+

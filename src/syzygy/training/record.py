@@ -1,0 +1,121 @@
+"""What is recorded of a training: the probe's view, row by row, and what became of each network."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from syzygy.errors import ShapeError
+from syzygy.tasks import Task
+from syzygy.training.checkpoint import Checkpoint, Rows
+from syzygy.training.learners import Learner, Seen
+from syzygy.training.plan import Member, Plan
+from syzygy.trajectory import Trajectory
+
+
+class Probe:
+    """What is watched: the training loss, and outputs and layers of the probe items."""
+
+    def __init__(self, task: Task, plan: Plan):
+        self.inputs, self.targets = plan.tensor(task.probe_inputs), plan.tensor(task.probe_targets)
+        self._all = plan.tensor(task.inputs), plan.tensor(task.targets)
+        self._everything = task.probe_is_everything
+        noisy = any(type(m).__name__.lower().find("dropout") >= 0 or hasattr(m, "running_mean")
+                    for m in plan.members[0].network.modules())  # fmt: skip
+        # Where training sees exactly what the probe would, its forward pass serves for both.
+        self._free = self._everything and plan.batch_size is None and not noisy
+
+    def see(self, learner: Learner, seen: Seen | None) -> Seen:
+        if self._free and seen is not None:
+            return seen
+        watched = learner.observe(self.inputs, self.targets)
+        if self._everything:
+            return watched
+        return Seen(learner.observe(*self._all).loss, watched.outputs, watched.layers)
+
+
+class Record:
+    """The rows recorded so far, NaN where there is none, and what became of each network."""
+
+    def __init__(self, plan: Plan, members: Sequence[Member], probe: Probe):
+        self._plan, self._members, self._targets = plan, members, probe.targets
+        self.steps = plan.record.at(plan.steps)
+        self.due = {int(step): row for row, step in enumerate(self.steps)}
+        self._rows: Rows = {}
+        self._fates = ["trained"] * len(members)
+        self._alive = list(range(len(members)))
+        self._filled = self._saved = 0
+
+    def put(self, step: int, seen: Seen) -> None:
+        row = self.due[step]
+        values = {"loss": seen.loss, "outputs": seen.outputs}
+        for name, value in (values | {f"layer.{k}": v for k, v in seen.layers.items()}).items():
+            if name not in self._rows:
+                self._rows[name] = self._empty(name, tuple(value.shape[1:]))
+            self._rows[name][self._alive, row] = value.cpu().numpy()
+        self._filled = row + 1
+
+    def retire(self, step: int, learner: Learner) -> bool:
+        """Stop networks that diverged, or have learned enough; say whether any was."""
+        loss = self._rows["loss"][self._alive, self.due[step]]
+        learned = loss <= (self._plan.stop_loss if self._plan.stop_loss is not None else -np.inf)
+        going = np.isfinite(loss) & ~learned
+        for position, network in enumerate(self._alive):
+            if not going[position]:
+                self._fates[network] = "learned" if learned[position] else "diverged"
+        if going.all():
+            return False
+        positions = np.flatnonzero(going).tolist()
+        self._alive = [self._alive[position] for position in positions]
+        learner.keep(positions)
+        return True
+
+    def save(self, step: int, learner: Learner, checkpoint: Checkpoint) -> None:
+        rows = {name: row[:, self._saved : self._filled] for name, row in self._rows.items()}
+        checkpoint.save(step, self._alive, self._fates, learner.state(), rows)
+        self._saved = self._filled
+
+    def resume(self, learner: Learner, checkpoint: Checkpoint) -> int:
+        """Set everything as the checkpoint left it, and give the step to go on from."""
+        loaded = checkpoint.load()
+        if loaded is None:
+            return 0
+        step, alive, self._fates, state, parts = loaded
+        for part in parts:
+            for name, rows in part.items():
+                if name not in self._rows:
+                    self._rows[name] = self._empty(name, rows.shape[2:])
+                self._rows[name][:, self._filled : self._filled + rows.shape[1]] = rows
+            self._filled += next(iter(part.values())).shape[1] if part else 0
+        self._saved = self._filled
+        if alive != self._alive:
+            learner.keep(alive)
+            self._alive = alive
+        if alive:
+            learner.restore(state)
+        return step
+
+    def trajectory(self, task: Task) -> Trajectory:
+        return Trajectory.of(
+            steps=self.steps,
+            loss=self._rows["loss"],
+            outputs=self._rows["outputs"],
+            representations={k.removeprefix("layer."): v for k, v in self._rows.items() if k.startswith("layer.")},
+            inputs=task.probe_inputs,
+            targets=task.probe_targets,
+            items=task.probe_items,
+            seeds=[member.seed for member in self._members],
+            gains=[member.gain for member in self._members],
+            fates=self._fates,
+            about=self._plan.about,
+        )
+
+    def _empty(self, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+        if name == "outputs" and shape != tuple(self._targets.shape):
+            raise ShapeError(
+                f"the network gives outputs {shape} for targets {tuple(self._targets.shape)}, axes: item, output"
+            )
+        dtype = np.float64 if self._plan.dtype == torch.float64 else np.float32
+        return np.full((len(self._members), len(self.steps), *shape), np.nan, dtype)
