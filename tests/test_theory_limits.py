@@ -113,9 +113,7 @@ def test_merging_is_algebraic_where_the_shares_cancel():
     theory, times = PairTheory(0.5, 0.5, 1.0, 0.0), np.linspace(0, 1000, 101)
     expected = 0.25 / (1 + 0.5 * 0.25 * times)
     np.testing.assert_allclose(agreeing(theory, 0.25, 0.0625, times), expected, atol=1e-12)
-    np.testing.assert_allclose(
-        solve(theory, PairState(0.25, 0.0625, 0.0625), times).state.h2, expected, atol=1e-9
-    )
+    np.testing.assert_allclose(solve(theory, PairState(0.25, 0.0625, 0.0625), times).state.h2, expected, atol=1e-9)
 
 
 @settings(max_examples=60, deadline=None)
@@ -124,9 +122,7 @@ def test_agreeing_curve_is_the_solution_at_any_rates(eta_h, eta_y, dx2, h2, y2):
     theory, times = PairTheory(eta_h, eta_y, dx2, 0.0), np.array([0.0, 0.1, 1.0, 10.0, 1e3, 1e12])
     curve = agreeing(theory, h2, y2, times)
     assert np.all(np.isfinite(curve))
-    np.testing.assert_allclose(
-        curve, solve(theory, PairState(h2, y2, y2), times).state.h2, rtol=1e-6, atol=1e-12
-    )
+    np.testing.assert_allclose(curve, solve(theory, PairState(h2, y2, y2), times).state.h2, rtol=1e-6, atol=1e-12)
 
 
 def test_agreeing_curve_answers_for_many_theories():

@@ -200,9 +200,7 @@ def test_gradient_descent_follows_the_equations_and_ends_at_the_final_distance(s
     scale = np.abs(measured).max(1, keepdims=True)
     assert np.all(np.abs(numbers(followed) - measured) < 1e-3 * scale)
     assert np.all(np.abs(numbers(closed) - measured) < 1e-3 * scale)
-    np.testing.assert_allclose(
-        measured[0, -1], theory.final_h2(start), rtol=1e-4 if setting.get("scale") else 1e-5
-    )
+    np.testing.assert_allclose(measured[0, -1], theory.final_h2(start), rtol=1e-4 if setting.get("scale") else 1e-5)
 
 
 def test_small_starts_end_at_the_datas_share():
@@ -251,10 +249,7 @@ def test_error_of_the_difference_falls_at_the_rate_of_its_law():
     theory = PairTheory(*generator.uniform(0.1, 2, (4, 50)))
     state = towards(theory, *generator.uniform(0.1, 2, (2, 50)), generator.uniform(-1, 1, 50))
     rate = theory.rate(state)
-    law = (
-        -theory.eta_y * state.h2 * difference_error(theory, state)
-        - theory.eta_h * theory.dx2 * state.w**2 / state.h2
-    )
+    law = -theory.eta_y * state.h2 * difference_error(theory, state) - theory.eta_h * theory.dx2 * state.w**2 / state.h2
     np.testing.assert_allclose(2 * rate.w - rate.y2, law, rtol=1e-12)
 
     times = np.linspace(0, 40, 8001)
@@ -308,9 +303,7 @@ def test_the_balance_is_conserved_from_any_start(theory, start):
 # ── Where learning ends ──────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
-    ("cosine", "least"), [(-0.99, 0.0), (-0.5, 0.134), (0.0, 0.262), (0.5, 0.366), (0.99, 0.4)]
-)
+@pytest.mark.parametrize(("cosine", "least"), [(-0.99, 0.0), (-0.5, 0.134), (0.0, 0.262), (0.5, 0.366), (0.99, 0.4)])
 def test_final_distance_does_not_depend_on_the_alignment_it_starts_with(cosine, least):
     """The way differs, down to a distance of zero; the end is one."""
     start = towards(HAZARD, **HAZARD_START, cosine=cosine)
@@ -407,9 +400,7 @@ def test_final_distance_is_the_limit_of_the_solution_and_does_not_know_w(theory,
     other = towards(theory, *start[:2], 0.3)
     final = theory.final_h2(state)
     assert final == theory.final_h2(other)
-    assert final**2 - theory.a_high(state) * final == pytest.approx(
-        theory.a_low**2, abs=1e-12 + 1e-12 * final**2
-    )
+    assert final**2 - theory.a_high(state) * final == pytest.approx(theory.a_low**2, abs=1e-12 + 1e-12 * final**2)
     assume(growing_share(theory, state) > 1e-9)
     assert solve(theory, state, [1e15]).state.h2[0] == pytest.approx(final, rel=1e-9, abs=1e-13)
 
@@ -423,8 +414,7 @@ def test_rates_of_the_three_equations_at_the_end_of_learning():
     final = float(theory.final_h2(start))
     end, step = np.array([final, 0.5, 0.0]), 1e-6
     columns = [
-        (numbers(theory.rate(PairState(*(end + shift)))) - numbers(theory.rate(PairState(*(end - shift)))))
-        / (2 * step)
+        (numbers(theory.rate(PairState(*(end + shift)))) - numbers(theory.rate(PairState(*(end - shift))))) / (2 * step)
         for shift in step * np.eye(3)
     ]
     values = np.sort(np.linalg.eigvals(np.transpose(columns)).real)
@@ -453,6 +443,16 @@ def test_outputs_across_the_target_slow_a_strong_decoder_down():
     gap = np.log(np.abs(solve(theory, strong, times).state.h2 - final))
     assert -np.diff(gap)[0] / np.diff(times)[0] == pytest.approx(0.6 * final, rel=1e-4)
     assert 0.6 * final < 0.2 * omega
+
+
+def test_a_decoder_that_dominates_turns_its_outputs_at_the_slow_rate():
+    """A_high = −1e8: across over along dy* falls as exp(−eta_y·h2·t/2), a rate of 5e-9 beside one of 5e7."""
+    theory, start = PairTheory(1.0, 1.0, 1.0, 1.0), PairState(1.0, 1e8, 1e8 - 6e3)
+    times = np.array([0.5e8, 2e8])
+    state = solve(theory, start, times).state
+    along = state.y2 - state.w
+    slope = np.diff(np.log((state.y2 - along**2) / along**2))[0] / np.diff(times)[0]
+    assert slope == pytest.approx(-theory.final_h2(start), rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -534,15 +534,24 @@ def test_dead_start_falls_monotonically_to_zero(eta_h, h2):
     np.testing.assert_allclose(solve(theory, start, early).state.h2, vectors.h2, atol=1e-9)
 
 
+@pytest.mark.parametrize("excess", [-1e-9, 1e-9, -1e-13, 1e-13])
+def test_a_start_beside_a_dead_one_learns_after_a_plateau(excess):
+    """The stronger decoder wins and dh turns round, or the stronger encoder and the outputs do."""
+    theory = PairTheory(0.3, 0.6, 1.2, 0.5)
+    start = towards(theory, 0.1, 0.1**2 / theory.kappa * (1 + excess), -1)
+    solution = solve(theory, start, [40.0, 1e3])
+    assert solution.state.h2[0] < 1e-4
+    assert solution.state.h2[1] == pytest.approx(theory.a_low, rel=1e-9)
+    assert np.sign(solution.dh[1]) == -np.sign(excess)
+
+
 def test_dead_starts_with_an_output_across_the_target():
     """A decoder that dominates has its own: dh fades, the decoder keeps a useless direction."""
     theory, k, s2 = PairTheory(0.8, 0.5, 1.0, 0.9), -0.2, 0.25
     a, b = 0.4, 0.25
     r = np.hypot(k, np.sqrt(a * b * 0.9))
     angle = 0.5 * np.arccos(k / r)  # of the growing direction; the start is across it
-    q = np.array(
-        [np.sqrt(s2) * np.sin(angle), -np.sqrt(s2) * np.cos(angle), np.sqrt(-2 * k * (1 + s2 / (2 * r)))]
-    )
+    q = np.array([np.sqrt(s2) * np.sin(angle), -np.sqrt(s2) * np.cos(angle), np.sqrt(-2 * k * (1 + s2 / (2 * r)))])
     assert (q[0] ** 2 - q[1] ** 2 - q[2] ** 2) / 2 == pytest.approx(k)
     h2, dy = q[0] ** 2 / b, q[0] * q[1:] / np.sqrt(a * b)
     start = PairState(h2, dy @ dy, dy @ dy - dy[0] * np.sqrt(0.9))
@@ -617,9 +626,7 @@ def test_theory_refuses_a_zero_but_for_equal_targets(name):
         PairTheory(**{"eta_h": 0.3, "eta_y": 0.6, "dx2": 1.0, "dy2": 0.0, name: 0.0})
 
 
-@pytest.mark.parametrize(
-    "ask", ["a_high", "conserved", "rate", "final_h2", "relaxation_rate", "regime", "solve"]
-)
+@pytest.mark.parametrize("ask", ["a_high", "conserved", "rate", "final_h2", "relaxation_rate", "regime", "solve"])
 def test_coinciding_representations_are_refused(ask):
     start = PairState([0.4, 0.0], [0.1, 0.0], [0.1, 0.0])
     with pytest.raises(SingularStart, match="representations coincide"):
@@ -649,9 +656,7 @@ def test_start_must_not_have_negative_squares(name):
 def test_start_must_be_possible_for_vectors(sign):
     """|dy·dy*| ≤ ‖dy‖‖dy*‖; an excess of rounding is let pass, and cut off."""
     edge = 0.3 + sign * np.sqrt(0.3 * 0.5)
-    with pytest.raises(
-        SpecificationError, match=r"no two outputs have w = .* lies between -0.0872983 and 0.687298"
-    ):
+    with pytest.raises(SpecificationError, match=r"no two outputs have w = .* lies between -0.0872983 and 0.687298"):
         solve(HAZARD, PairState(0.4, [0.2, 0.3], [0.2, edge + sign * 1e-3]), [0.0])
     rounded = solve(HAZARD, PairState(0.4, 0.3, edge + sign * 1e-9), [0.0, 5.0]).state
     exact = solve(HAZARD, PairState(0.4, 0.3, edge), [0.0, 5.0]).state

@@ -1,0 +1,56 @@
+"""Say when, how and why the representations of neural networks align.
+
+>>> import syzygy
+>>> trajectory = syzygy.train(syzygy.two_points(), "two_layer", seeds=range(3), steps=1000)
+>>> fit = syzygy.fit_pairs(syzygy.pair_curves(trajectory))
+>>> fit.eta_h.value.shape
+(3, 1)
+"""
+
+from importlib.metadata import version as _version
+
+from syzygy.fitting import Fit, PairCurves, fit_pairs, pair_curves
+from syzygy.networks import Setting, catalogue, setting
+from syzygy.recording import Schedule, every, log_spaced
+from syzygy.result import Result
+from syzygy.run import Run, run
+from syzygy.studies import STUDIES, ImagePairs, Study, TwoPoints, study
+from syzygy.tasks import TASKS, Task, digits, mnist, two_points
+from syzygy.theory import PairState, PairTheory, Solution, solve
+from syzygy.training import Checkpoint, train
+from syzygy.trajectory import Trajectory
+
+__version__ = _version("syzygy")
+
+__all__ = [
+    "STUDIES",
+    "TASKS",
+    "Checkpoint",
+    "Fit",
+    "ImagePairs",
+    "PairCurves",
+    "PairState",
+    "PairTheory",
+    "Result",
+    "Run",
+    "Schedule",
+    "Setting",
+    "Solution",
+    "Study",
+    "Task",
+    "Trajectory",
+    "TwoPoints",
+    "catalogue",
+    "digits",
+    "every",
+    "fit_pairs",
+    "log_spaced",
+    "mnist",
+    "pair_curves",
+    "run",
+    "setting",
+    "solve",
+    "study",
+    "train",
+    "two_points",
+]

@@ -42,7 +42,11 @@ class UnknownName(SpecificationError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]):
         self.kind, self.name, self.known = kind, name, tuple(known)
-        super().__init__(f"unknown {kind} {name!r}; {self._suggest()}")
+        # All arguments, so that the error survives the way back from another process.
+        super().__init__(kind, name, self.known)
+
+    def __str__(self) -> str:
+        return f"unknown {self.kind} {self.name!r}; {self._suggest()}"
 
     def _suggest(self) -> str:
         if not self.known:

@@ -4,7 +4,6 @@ Everything is written beside its place under a ``.part`` name and renamed into i
 disk or a second reader never meets half a file.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +27,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     part = _part(path)
     try:
         yield part
-        os.replace(part, path)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
@@ -54,7 +53,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         yield part
         if path.exists():
             shutil.rmtree(path)
-        os.replace(part, path)
+        part.replace(path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

@@ -100,15 +100,16 @@ def watched(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Ten
     def keep(layer: str, output: object) -> None:
         if not isinstance(output, Tensor) or output.ndim < 1:
             raise ShapeError(
-                f"layer {layer!r} gives {type(output).__name__}, not one tensor (item, …); watch a layer inside it"
+                f"layer {layer!r} gives {type(output).__name__}, not a tensor (item, …); watch one inside it"
             )
         seen[layer] = output.flatten(1) if output.ndim > 1 else output.unsqueeze(1)
 
     hooks = [
-        modules[layer].register_forward_hook(lambda _m, _i, output, layer=layer: keep(layer, output)) for layer in layers
+        modules[layer].register_forward_hook(lambda _m, _i, output, layer=layer: keep(layer, output))
+        for layer in layers
     ]
     try:
         yield seen
     finally:
-        for hook in hooks:
-            hook.remove()
+        for handle in hooks:
+            handle.remove()

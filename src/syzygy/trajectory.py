@@ -99,7 +99,10 @@ class Trajectory:
             coords={
                 STEP: (STEP, np.asarray(steps, dtype=np.int64)),
                 "seed": (NETWORK, np.asarray(seeds, dtype=np.int64)),
-                "gain": (NETWORK, np.asarray(np.ones(networks) if gains is None else gains, dtype=np.float64)),
+                "gain": (
+                    NETWORK,
+                    np.asarray(np.ones(networks) if gains is None else gains, dtype=np.float64),
+                ),
             },
             attrs={
                 "items": json.dumps(list(items), ensure_ascii=False),
@@ -110,8 +113,7 @@ class Trajectory:
         tree = xr.DataTree(root)
         for layer, values in representations.items():
             _check(values, (networks, np.size(steps), len(items), np.shape(values)[-1]), f"layer {layer!r}")
-            node = xr.Dataset({"representation": ((NETWORK, STEP, ITEM, UNIT), values)})
-            tree[f"{LAYERS}/{layer}"] = xr.DataTree(node)
+            tree[f"{LAYERS}/{layer}"] = _node(values)
         return cls(tree)
 
     @classmethod
@@ -119,11 +121,11 @@ class Trajectory:
         """Join trajectories of one architecture along ``network``."""
         if len(parts) == 1:
             return parts[0]
-        joined = xr.DataTree(xr.concat([p.tree.to_dataset() for p in parts], NETWORK, data_vars="minimal"))
+        joined = xr.DataTree(xr.concat([part.tree.to_dataset() for part in parts], NETWORK, data_vars="minimal"))
         joined.attrs["fates"] = json.dumps([fate for part in parts for fate in part.fates])
         for layer in parts[0].layers:
-            nodes = [part.tree[LAYERS][layer].to_dataset(inherit=False) for part in parts]
-            joined[f"{LAYERS}/{layer}"] = xr.DataTree(xr.concat(nodes, NETWORK))
+            values = np.concatenate([part.representation(layer) for part in parts])
+            joined[f"{LAYERS}/{layer}"] = _node(values)
         return cls(joined)
 
     @property
@@ -199,6 +201,10 @@ class Trajectory:
 
     def _root(self, name: str) -> NDArray[Any]:
         return np.asarray(self.tree[name].values)
+
+
+def _node(values: Array) -> xr.DataTree:
+    return xr.DataTree(xr.Dataset({"representation": ((NETWORK, STEP, ITEM, UNIT), values)}))
 
 
 def _check(array: Array, shape: tuple[int, ...], what: str) -> None:

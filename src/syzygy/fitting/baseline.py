@@ -50,7 +50,7 @@ def fit_logistic(steps: Array, measured: Array) -> Logistic:
 
     def deviations(theta: Array, rows: NDArray[np.intp]) -> Array:
         some = usable[rows]
-        predicted = _logistic(curve[some, 0], *np.exp(np.clip(theta.T, -300, 300)), times)
+        predicted = _logistic(curve[some, 0], *_constants(theta), times)
         return np.asarray(np.where(there[some], predicted - curve[some], 0.0) / scale[some, None])
 
     height, rate = np.full(len(flat), np.nan), np.full(len(flat), np.nan)
@@ -72,6 +72,11 @@ def _best(residuals: Residuals, curves: Array, times: Array) -> Array:
             better = found.cost < lowest
             best[better], lowest[better] = found.theta[better], found.cost[better]
     return best
+
+
+def _constants(theta: Array) -> tuple[Array, Array]:
+    height, rate = np.exp(np.clip(theta.T, -300, 300))
+    return height, rate
 
 
 def _logistic(start: Array, height: Array, rate: Array, times: Array) -> Array:

@@ -1,7 +1,7 @@
 """The effective learning rates of pairs, and how well the theory with them describes what was seen.
 
-Two constants, ``eta_h`` and ``eta_y``, are fitted to three curves; a third, ``eta_y_mean``, to the error of the
-mean output.  Initial values are taken as measured.  The theory is evaluated in closed form, so thousands of
+Two constants, ``eta_h`` and ``eta_y``, are fitted to three curves; a third, ``eta_y_mean``, to the error of
+the mean output.  Initial values are taken as measured.  The theory is evaluated in closed form, so thousands of
 pairs are fitted together.
 """
 
@@ -70,7 +70,7 @@ class Fit:
         return np.isfinite(self.eta_h.value)
 
     def predict(self, curves: PairCurves | None = None) -> PairCurves:
-        """What the theory with the fitted rates says.
+        """Follow the theory with the fitted rates.
 
         Parameters
         ----------
@@ -130,9 +130,16 @@ class Fit:
         }
         for name in ("eta_h", "eta_y", "eta_y_mean"):
             rate: Interval = getattr(self, name)
-            columns |= {name: rate.value.ravel(), f"{name}_low": rate.low.ravel(), f"{name}_high": rate.high.ravel()}
+            columns |= {
+                name: rate.value.ravel(),
+                f"{name}_low": rate.low.ravel(),
+                f"{name}_high": rate.high.ravel(),
+            }
         columns |= {f"r2_{name}": values.ravel() for name, values in self.r2.items()}
-        columns |= {"first_h2": self.curves.h2[..., 0].ravel(), "last_h2": last_finite(self.curves.h2).ravel()}
+        columns |= {
+            "first_h2": self.curves.h2[..., 0].ravel(),
+            "last_h2": last_finite(self.curves.h2).ravel(),
+        }
         for name in ("final_h2", "relaxation_rate", "richness", "regime", "converged", "identified"):
             columns[name] = getattr(self, name).ravel()
         return pd.DataFrame(columns)
@@ -189,8 +196,12 @@ def fit_pairs(curves: PairCurves, *, scaling: Scaling = "curve") -> Fit:
         raise SpecificationError(f"scaling is 'curve' or 'none', got {scaling!r}")
     problems, shape = Problems(curves, scaling), curves.h2.shape[:2]
     count = shape[0] * shape[1]
-    theta, variance = np.full((count, 2), np.nan), np.full((count, 2), np.nan)
-    objective, freedom, converged = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, dtype=bool)
+    theta, variance = np.full((2, count, 2), np.nan)
+    objective, freedom, converged = (
+        np.full(count, np.nan),
+        np.full(count, np.nan),
+        np.zeros(count, dtype=bool),
+    )
     size = max(1, CHUNK // len(curves.steps))
     for chunk in (problems.usable[i : i + size] for i in range(0, len(problems.usable), size)):
         residuals = problems.residuals(chunk)

@@ -79,7 +79,9 @@ def covariance(residuals: Residuals, theta: Array, there: NDArray[np.bool_], cur
     # In units of each parameter's own curvature, so that "singular" does not depend on the units of a rate.
     unit = np.sqrt(np.einsum("npp->np", bread))
     told_apart = (unit > 0).all(axis=1)
-    told_apart &= np.linalg.cond(np.where(told_apart[:, None, None], bread / _outer(unit), np.eye(len(theta[0])))) < 1e12
+    told_apart &= (
+        np.linalg.cond(np.where(told_apart[:, None, None], bread / _outer(unit), np.eye(len(theta[0])))) < 1e12
+    )
     safe = np.where(told_apart[:, None, None], bread, np.eye(theta.shape[1]))
     half = np.linalg.solve(safe, filling)
     found = np.linalg.solve(safe, half.transpose(0, 2, 1))
@@ -111,7 +113,7 @@ def autocorrelation_time(deviations: Array, count: NDArray[np.integer]) -> Array
         correlation = np.nan_to_num(correlation / correlation[..., :1])
     positive = np.cumprod(correlation[..., 1:] > 0, axis=-1)
     time = 1 + 2 * np.sum(correlation[..., 1:] * positive, axis=-1)
-    return np.clip(time, 1.0, np.maximum(count / 2, 1.0)[..., None])
+    return np.asarray(np.clip(time, 1.0, np.maximum(count / 2, 1.0)[..., None]))
 
 
 def _outer(unit: Array) -> Array:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-#: From parameters ``(problem, parameter)`` of the problems numbered ``(problem,)`` to ``(problem, residual)``.
+#: From parameters ``(problem, parameter)`` of some problems, by number, to ``(problem, residual)``.
 Residuals = Callable[[Array, NDArray[np.intp]], Array]
 
 STEP = 1e-6  # of the finite differences; parameters are logarithms, of order one
@@ -55,7 +55,9 @@ def levenberg_marquardt(residuals: Residuals, start: Array, iterations: int = 10
         pull = np.einsum("npr,nr->np", slope, current[rows])
         diagonal = np.einsum("npp->np", normal)
         bound = damping[rows, None] * diagonal + 1e-12 * diagonal.max(axis=1, keepdims=True) + 1e-300
-        step = -np.linalg.solve(normal + np.einsum("np,pq->npq", bound, np.eye(theta.shape[1])), pull[..., None])[..., 0]
+        step = -np.linalg.solve(normal + np.einsum("np,pq->npq", bound, np.eye(theta.shape[1])), pull[..., None])[
+            ..., 0
+        ]
         step = np.clip(step, -2.0, 2.0)  # at most a factor e² at a time
         trial = theta[rows] + step
         found = residuals(trial, rows)
@@ -74,7 +76,7 @@ def levenberg_marquardt(residuals: Residuals, start: Array, iterations: int = 10
 
 
 def jacobian(residuals: Residuals, theta: Array, rows: NDArray[np.intp], at: Array | None = None) -> Array:
-    """Derivatives of the residuals, ``(problem, parameter, residual)``; central if ``at`` is not given."""
+    """Differentiate the residuals, ``(problem, parameter, residual)``; central if ``at`` is not given."""
     slopes = []
     for parameter in range(theta.shape[1]):
         shift = np.zeros(theta.shape[1])

@@ -69,7 +69,11 @@ class Problems:
     def residuals(self, problems: Rows, steps: Rows | None = None) -> Residuals:
         """Weighted deviations, ``(problem, curve × step)``, of some problems at all or some of the steps."""
         at = np.arange(len(self.times)) if steps is None else steps
-        times, there, measured = self.times[at], self.there[problems][:, at], self.measured[problems][:, :, at]
+        times, there, measured = (
+            self.times[at],
+            self.there[problems][:, at],
+            self.measured[problems][:, :, at],
+        )
         weight = self.weight[problems] * np.sqrt(len(self.times) / len(at))
 
         def deviations(theta: Array, rows: Rows) -> Array:

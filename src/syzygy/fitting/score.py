@@ -31,7 +31,7 @@ def r_squared(measured: Array, predicted: Array) -> Array:
 
 
 def deviation(measured: Array) -> Array:
-    """Standard deviation along the last axis over finite values; zero where it is only rounding."""
+    """Give the standard deviation along the last axis over finite values; zero where it is only rounding."""
     there = np.isfinite(measured)
     count = np.maximum(there.sum(axis=-1), 1)
     filled = np.where(there, measured, 0.0)

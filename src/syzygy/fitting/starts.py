@@ -17,8 +17,9 @@ TRIED = 3
 def closed_form(problems: Problems, chosen: Rows) -> Array:
     """Log rates from two laws of the theory, ``(problem, 2)``; NaN where noise makes one negative.
 
-    ``y2/h2 − h2/kappa`` is constant, so the slope of ``y2/h2`` over ``h2`` is ``1/kappa``, the ratio of the rates; and
-    ``h2' = −eta_h·dx2·w``, so the slope of ``h2`` over ``−dx2·∫w`` is ``eta_h``.  Both by least squares through the start.
+    ``y2/h2 − h2/kappa`` is constant, so the slope of ``y2/h2`` over ``h2`` is ``1/kappa``, the ratio of the
+    rates; and ``h2' = −eta_h·dx2·w``, so the slope of ``h2`` over ``−dx2·∫w`` is ``eta_h``.  Both are taken by
+    least squares through the start.
     """
     h2, y2, w = np.moveaxis(problems.measured[chosen], 1, 0)
     there = problems.there[chosen]
@@ -35,7 +36,7 @@ def closed_form(problems: Problems, chosen: Rows) -> Array:
 
 
 def valleys(problems: Problems, chosen: Rows) -> Array:
-    """Log rates near the deepest minimum, ``(problem, 2)``: the best of several searches on some of the steps."""
+    """Log rates near the deepest minimum, ``(problem, 2)``: the best of several searches on some steps."""
     best, lowest = np.full((len(chosen), 2), np.nan), np.full(len(chosen), np.inf)
     residuals = problems.residuals(chosen, _some(len(problems.times), COARSE_STEPS))
     for start in (closed_form(problems, chosen), *_scan(problems, chosen)):
@@ -72,7 +73,7 @@ def _scan(problems: Problems, chosen: Rows) -> Array:
 
 
 def _some(length: int, count: int) -> Rows:
-    """Steps spread evenly, and more densely at the start, where fast pairs move."""
+    """Spread steps evenly, and more densely at the start, where fast pairs move."""
     even = np.linspace(0, length - 1, count // 2)
     early = np.geomspace(1, max(length - 1, 1), count // 2)
     return np.unique(np.concatenate([even, early]).round().astype(np.intp))

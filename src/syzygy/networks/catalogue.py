@@ -7,6 +7,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import nn
 
@@ -23,6 +24,7 @@ TYPES: Final = MappingProxyType[str, Callable[..., nn.Module]](
 )
 
 Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]  # it becomes part of file names
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -55,7 +57,7 @@ class Setting(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
+    name: Name
     type: str
     activation: str
     gain: Positive
@@ -89,11 +91,23 @@ class Setting(BaseModel):
         gain
             In place of the row's own.
         """
-        network = TYPES[self.type](
-            input_dim, output_dim, width=self.width, depth=self.depth, activation=self.activation
-        ).double()
+        network = self._architecture(input_dim, output_dim).double()
         initialise(network, self.gain if gain is None else gain, generator(seed, "weights"))
         return network
+
+    def size(self, input_dim: int, output_dim: int) -> int:
+        """Count the parameters.
+
+        Examples
+        --------
+        >>> catalogue()["default"].size(1, 1)
+        4761001
+        """
+        with torch.device("meta"):
+            return sum(p.numel() for p in self._architecture(input_dim, output_dim).parameters())
+
+    def _architecture(self, input_dim: int, output_dim: int) -> nn.Module:
+        return TYPES[self.type](input_dim, output_dim, width=self.width, depth=self.depth, activation=self.activation)
 
 
 @cache

@@ -1,5 +1,7 @@
 """The convolutional network: a linear layer, then convolutions along its units."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from syzygy.errors import SpecificationError
@@ -12,7 +14,7 @@ class Convolutional(nn.Module):
     """A linear layer to ``width`` units, ``depth + 1`` one-dimensional convolutions, a linear readout.
 
     The convolutions go from 1 to 20 channels, stay there, and return to 1; each has 11 taps and shortens
-    the row by 10, so any depth works up to ``width // 10 − 2``.  (The paper's code is right at depth 10 alone.)
+    the row by 10, so any depth works that the width allows.  (The paper's code is right at depth 10 alone.)
     ``hidden.0`` is the linear layer, ``hidden.n`` the n-th convolution.
 
     Parameters
@@ -38,10 +40,10 @@ class Convolutional(nn.Module):
         if remaining < 1:
             raise SpecificationError(
                 f"a convolutional network of depth {depth} needs a width of at least "
-                f"{(KERNEL - 1) * (depth + 1) + 1}, got {width}; at this width the depth is at most {(width - 1) // 10 - 1}"
+                f"{(KERNEL - 1) * (depth + 1) + 1}, got {width}; this width allows {(width - 1) // (KERNEL - 1) - 1}"
             )
         channels = [1] + [CHANNELS] * depth + [1]
-        convolutions = (nn.Conv1d(i, o, KERNEL) for i, o in zip(channels, channels[1:], strict=False))
+        convolutions = (nn.Conv1d(i, o, KERNEL) for i, o in pairwise(channels))
         maps = [nn.Linear(input_dim, width), *convolutions]
         self.hidden = nn.ModuleList(Block(linear, ACTIVATIONS[activation]()) for linear in maps)
         self.readout = nn.Linear(remaining, output_dim)

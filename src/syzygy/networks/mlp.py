@@ -1,5 +1,7 @@
 """The multilayer perceptron, with or without dropout."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from syzygy.networks.layers import ACTIVATIONS, Block, Dropout
@@ -28,10 +30,8 @@ class MLP(nn.Module):
     def __init__(self, input_dim: int, output_dim: int, *, width: int, depth: int, activation: str):
         super().__init__()
         widths = [input_dim] + [width] * depth
-        self.hidden = nn.Sequential(
-            *(Block(nn.Linear(i, o), ACTIVATIONS[activation]()) for i, o in zip(widths, widths[1:], strict=False))
-        )
-        self.readout = nn.Linear(widths[-1], output_dim)
+        self.hidden = nn.Sequential(*(Block(nn.Linear(i, o), ACTIVATIONS[activation]()) for i, o in pairwise(widths)))
+        self.readout: nn.Module = nn.Linear(widths[-1], output_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(item, …)`` to ``(item, output)``."""

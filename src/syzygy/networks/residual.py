@@ -1,5 +1,7 @@
 """The residual network: the perceptron with connections that skip one layer."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from syzygy.networks.layers import ACTIVATIONS, Block
@@ -23,9 +25,7 @@ class Residual(nn.Module):
     def __init__(self, input_dim: int, output_dim: int, *, width: int, depth: int, activation: str):
         super().__init__()
         widths = [input_dim] + [width] * depth
-        self.hidden = nn.ModuleList(
-            SkipBlock(nn.Linear(i, o), ACTIVATIONS[activation]()) for i, o in zip(widths, widths[1:], strict=False)
-        )
+        self.hidden = nn.ModuleList(SkipBlock(nn.Linear(i, o), ACTIVATIONS[activation]()) for i, o in pairwise(widths))
         self.readout = nn.Linear(widths[-1], output_dim)
 
     def forward(self, x: Tensor) -> Tensor:

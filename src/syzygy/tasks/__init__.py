@@ -10,8 +10,6 @@ from syzygy.tasks.task import Task, labelled
 from syzygy.tasks.two_points import two_points
 
 #: Every task by the name that the command line and specifications use.
-TASKS: Final = MappingProxyType[str, Callable[..., Task]](
-    {"two-points": two_points, "digits": digits, "mnist": mnist}
-)
+TASKS: Final = MappingProxyType[str, Callable[..., Task]]({"two-points": two_points, "digits": digits, "mnist": mnist})
 
 __all__ = ["TASKS", "Task", "digits", "labelled", "mnist", "two_points"]

@@ -116,9 +116,11 @@ def labelled(
     classes, counts = np.unique(labels, return_counts=True)
     if not 1 <= per_class <= counts.min():
         raise SpecificationError(
-            f"per_class must lie between 1 and {counts.min()}, the size of the smallest class of {name}; got {per_class}"
+            f"per_class must lie between 1 and {counts.min()}, the smallest class of {name}; got {per_class}"
         )
     draw = np.random.default_rng(stream(probe_seed, "probe"))
-    probe = [int(i) for c in classes for i in np.sort(draw.choice(np.flatnonzero(labels == c), per_class, replace=False))]
+    probe = [
+        int(i) for c in classes for i in np.sort(draw.choice(np.flatnonzero(labels == c), per_class, replace=False))
+    ]
     items = tuple(f"{label} #{index}" for index, label in enumerate(labels))
     return Task(name, images, np.eye(int(labels.max()) + 1)[labels], items, tuple(probe))

@@ -36,7 +36,7 @@ def logistic(theory: PairTheory, h2: ArrayLike, steps: ArrayLike) -> Array:
     >>> logistic(theory, 1e-3, [0, 20.7087, 1000]).round(4).tolist()
     [0.001, 0.25, 0.5]
     """
-    start, low = _positive(h2), theory.a_low[..., None]
+    start, low = _positive(h2), _disagreeing(theory).a_low[..., None]
     odds = low / start[..., None] - 1
     return np.asarray(low / (1 + odds * np.exp(-_logistic_rate(theory)[..., None] * np.asarray(steps))))
 
@@ -46,12 +46,20 @@ def half_time(theory: PairTheory, h2: ArrayLike) -> Array:
 
     For a fixed ``A_low/h2`` it is proportional to ``1/(‖dx‖·‖dy*‖)``.
 
+    Raises
+    ------
+    SpecificationError
+        Equal targets, or a start that is not below ``A_low``.
+
     Examples
     --------
     >>> round(float(half_time(PairTheory(0.3, 0.6, 1.0, 0.5), 1e-3)), 4)
     20.7087
     """
-    return np.asarray(np.log(theory.a_low / _positive(h2) - 1) / _logistic_rate(theory))
+    start = _positive(h2)
+    if np.any(start >= _disagreeing(theory).a_low):
+        raise SpecificationError(f"a start of {start} is past the end, {theory.a_low}, so it has no time of half-rise")
+    return np.asarray(np.log(theory.a_low / start - 1) / _logistic_rate(theory))
 
 
 def agreeing(theory: PairTheory, h2: ArrayLike, y2: ArrayLike, steps: ArrayLike) -> Array:
@@ -98,8 +106,14 @@ def _logistic_rate(theory: PairTheory) -> Array:
     return np.sqrt(theory.eta_h * theory.eta_y * theory.dx2 * theory.dy2)
 
 
+def _disagreeing(theory: PairTheory) -> PairTheory:
+    if np.any(theory.dy2 == 0):
+        raise SpecificationError("the logistic needs different targets, dy2 > 0; see agreeing()")
+    return theory
+
+
 def _positive(h2: ArrayLike) -> Array:
     start = np.asarray(h2, dtype=np.float64)
-    if np.any(start <= 0):
-        raise SpecificationError(f"the squared distance at the start must be positive, got {h2}")
+    if not np.all((start > 0) & np.isfinite(start)):
+        raise SpecificationError(f"the squared distance at the start must be positive, got {start}")
     return start

@@ -1,13 +1,13 @@
-"""The effective theory of two items: three numbers, two effective learning rates.
+r"""The effective theory of two items: three numbers, two effective learning rates.
 
 Two items at squared input distance ``dx2`` with targets at squared distance ``dy2`` have, at a chosen
 hidden layer, representations at squared distance ``h2``, and outputs at squared distance ``y2``.  With
 ``w = dy·(dy − dy*)`` the theory of van Rossem & Saxe (2024) closes on these three, whatever the network:
 
 .. math::
-    h2' &= -η_h\\, dx2\\, w \\\\
-    y2' &= -w\\,(η_y\\, h2 + η_h\\, dx2\\, y2 / h2) \\\\
-    w'  &= -½ η_y (3w - y2 + dy2)\\, h2 - ½ η_h\\, dx2\\, (y2 + w)\\, w / h2
+    h2' &= -η_h\, dx2\, w \\
+    y2' &= -w\,(η_y\, h2 + η_h\, dx2\, y2 / h2) \\
+    w'  &= -½ η_y (3w - y2 + dy2)\, h2 - ½ η_h\, dx2\, (y2 + w)\, w / h2
 
 :meth:`PairTheory.rate` is this right-hand side.  :func:`solve` does not integrate it: the equations are a
 rank-one linear network in disguise, whose time course is known in closed form from every start (derived
@@ -98,7 +98,7 @@ class PairTheory:
             allowed = array >= 0 if name == "dy2" else array > 0
             if not np.all(allowed & np.isfinite(array)):
                 bound = "zero or more" if name == "dy2" else "positive"
-                raise SpecificationError(f"{name} must be {bound} and finite, got {value}")
+                raise SpecificationError(f"{name} must be {bound} and finite, got {array}")
             object.__setattr__(self, name, array)
 
     @property
@@ -112,7 +112,7 @@ class PairTheory:
         return np.sqrt(self.kappa * self.dy2)
 
     def a_high(self, state: PairState) -> Array:
-        """The initialisation's share of the final distance: ``h2 − kappa·y2/h2`` (the paper's A_high).
+        """Give the initialisation's share of the final distance: ``h2 − kappa·y2/h2`` (the paper's A_high).
 
         Constant along every solution: it is −kappa times :meth:`conserved`.
         """
@@ -145,7 +145,12 @@ class PairTheory:
         return np.where(root == 0, 0.0, stable)
 
     def relaxation_rate(self, state: PairState) -> Array:
-        """Rate per step at which ``h2`` approaches its end: Omega = eta_y·sqrt(A_high²/4 + A_low²)."""
+        """Rate per step at which ``h2`` approaches its end: Omega = eta_y·sqrt(A_high²/4 + A_low²).
+
+        It is the paper's universal rate, for outputs that differ along ``dy*``.  Where ``dy`` also has a component
+        across ``dy*``, that fades at ``eta_y·final_h2``, which is slower if A_high < 0; and an agreeing pair
+        (``dy2 = 0``) goes at twice Omega.
+        """
         return self.eta_y * np.sqrt(0.25 * self.a_high(state) ** 2 + self.a_low**2)
 
     def regime(self, state: PairState) -> NDArray[np.str_]:
@@ -268,7 +273,11 @@ def solve(theory: PairTheory, initial: PairState, steps: ArrayLike) -> Solution:
         times,
     )
     a, b, dy = a[..., None], b[..., None], np.sqrt(theory.dy2)[..., None]
-    dh, dy_along, dy_across = encoder / np.sqrt(b), encoder * decoder / np.sqrt(a * b), encoder * stray / np.sqrt(a * b)
+    dh, dy_along, dy_across = (
+        encoder / np.sqrt(b),
+        encoder * decoder / np.sqrt(a * b),
+        encoder * stray / np.sqrt(a * b),
+    )
     y2 = dy_along**2 + dy_across**2
     state = PairState(h2=dh**2, y2=y2, w=y2 - dy_along * dy)
     return Solution(theory, initial, times, state, dh)

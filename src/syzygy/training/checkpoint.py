@@ -8,6 +8,7 @@ import json
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from torch import Tensor
 from syzygy.errors import RunError
 from syzygy.files import whole_file
 
-Rows = dict[str, NDArray[np.generic]]
+Rows = dict[str, NDArray[np.floating[Any]]]
 
 
 class Checkpoint:
@@ -38,29 +39,35 @@ class Checkpoint:
         self.folder, self.seconds = folder, seconds
         self._parts, self._saved = 0, time.monotonic()
 
+    def part(self, index: int) -> "Checkpoint":
+        """Give the checkpoint of one of several trainings."""
+        return Checkpoint(self.folder / str(index), self.seconds)
+
     @property
     def due(self) -> bool:
         """Whether it is time to save."""
         return time.monotonic() - self._saved >= self.seconds
 
-    def save(self, step: int, alive: list[int], fates: list[str], state: dict[str, Tensor], rows: Rows) -> None:
+    def save(
+        self, step: int, alive: list[int], fates: list[str], state: dict[str, Tensor], rows: Rows, asked: str
+    ) -> None:
         """Save the state before an update, and the rows recorded since the last save."""
         with whole_file(self._part(self._parts)) as part:
             save_file({name: np.ascontiguousarray(row) for name, row in rows.items()}, part)
         self._parts += 1
-        told = {"step": step, "parts": self._parts, "alive": alive, "fates": fates}
+        told = {"step": step, "parts": self._parts, "alive": alive, "fates": fates, "asked": asked}
         with whole_file(self.folder / "state.safetensors") as part:
             tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
             save_tensors(tensors, part, metadata={"told": json.dumps(told)})
         self._saved = time.monotonic()
 
-    def load(self) -> tuple[int, list[int], list[str], dict[str, Tensor], list[Rows]] | None:
+    def load(self, asked: str) -> tuple[int, list[int], list[str], dict[str, Tensor], list[Rows]] | None:
         """Give what :meth:`save` was given, the rows of all saves in order; None if nothing was saved.
 
         Raises
         ------
         RunError
-            A damaged checkpoint.
+            A damaged checkpoint, or one of a training that was asked for something else.
         """
         if not (self.folder / "state.safetensors").is_file():
             return None
@@ -73,6 +80,8 @@ class Checkpoint:
             raise RunError(
                 f"the checkpoint in {self.folder} is damaged ({damaged}); remove that folder to train from the start"
             ) from damaged
+        if told["asked"] != asked:
+            raise RunError(f"the checkpoint in {self.folder} is of another training; give this one another folder")
         self._parts = told["parts"]
         return told["step"], told["alive"], told["fates"], state, parts
 

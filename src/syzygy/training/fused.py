@@ -10,14 +10,15 @@ For batches of a few items the products are matrix–vector products, for which 
 times as fast as PyTorch's on some processors (``benchmarks/training.py`` measures it here).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from scipy.linalg import blas
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
+from torch.nn.functional import linear as affine
 
 #: Up to so many rows, one BLAS call per row beats one matrix product.
 FEW_ROWS = 4
@@ -44,16 +45,26 @@ def fused_sgd(network: nn.Module, learning_rate: float, example: Tensor) -> Iter
     linear = _met_once(network, example)
     owned = {id(p) for module in linear for p in (module.weight, module.bias)}
     others = [p for p in network.parameters() if id(p) not in owned and p.requires_grad]
-    hooks = [p.register_post_accumulate_grad_hook(lambda p: _descend(p, learning_rate)) for p in others]
+    threads = threadpool_limits(1, user_api="blas")  # row by row there is nothing to share out
+    hooks = [p.register_post_accumulate_grad_hook(lambda p: _descend(p, learning_rate)) for p in others]  # type: ignore[no-untyped-call]
     for module in linear:
-        module.forward = lambda x, m=module: _Linear.apply(x, m.weight, m.bias, learning_rate)  # type: ignore[method-assign]
+        module.forward = _fused(module, learning_rate)  # type: ignore[assignment,method-assign]
     try:
         yield
     finally:
+        threads.restore_original_limits()
         for hook in hooks:
             hook.remove()
         for module in linear:
             del module.forward
+
+
+def _fused(module: nn.Linear, learning_rate: float) -> Callable[[Tensor], Tensor]:
+    def forward(x: Tensor) -> Tensor:
+        out: Tensor = _Linear.apply(x, module.weight, module.bias, learning_rate)  # type: ignore[no-untyped-call]
+        return out
+
+    return forward
 
 
 def _met_once(network: nn.Module, example: Tensor) -> list[nn.Linear]:
@@ -120,7 +131,7 @@ def _by_rows(rows: Tensor, weight: Tensor) -> bool:
 
 def _affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if not _by_rows(x, weight):
-        return F.linear(x, weight, bias)
+        return affine(x, weight, bias)
     gemv, transposed = _BLAS[weight.dtype][0], weight.detach().numpy().T
     out = x.new_empty(len(x), len(weight)) if bias is None else bias.detach().expand(len(x), -1).contiguous()
     beta = 0.0 if bias is None else 1.0

@@ -99,13 +99,17 @@ class Single:
     """
 
     def __init__(
-        self, network: nn.Module, seed: int, layers: Sequence[str], optimiser: Optimiser, learning_rate: float, example: Tensor
+        self,
+        network: nn.Module,
+        seed: int,
+        layers: Sequence[str],
+        optimiser: Optimiser,
+        learning_rate: float,
+        example: Tensor,
     ):
         self.network, self.seeds, self._layers = network, [seed], layers
         self._rate, self._example = learning_rate, example
-        self._optimiser = (
-            None if optimiser == "sgd" else _OPTIMISERS[optimiser](network.parameters(), lr=learning_rate)
-        )
+        self._optimiser = None if optimiser == "sgd" else _OPTIMISERS[optimiser](network.parameters(), lr=learning_rate)
         self._noisy = [module for module in network.modules() if isinstance(module, Dropout)]
         self._hooks = ExitStack()
         self._loss: Tensor | None = None
@@ -174,7 +178,12 @@ class Stack:
     """
 
     def __init__(
-        self, networks: Sequence[nn.Module], seeds: Sequence[int], layers: Sequence[str], optimiser: Optimiser, learning_rate: float
+        self,
+        networks: Sequence[nn.Module],
+        seeds: Sequence[int],
+        layers: Sequence[str],
+        optimiser: Optimiser,
+        learning_rate: float,
     ):
         self.seeds, self._layers = list(seeds), layers
         self._kind, self._rate = optimiser, learning_rate

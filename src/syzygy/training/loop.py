@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from syzygy.networks import Setting
 from syzygy.recording import Schedule
@@ -84,31 +84,50 @@ def train(
 
     Examples
     --------
+    >>> from syzygy.recording import every
     >>> from syzygy.tasks import two_points
     >>> trajectory = train(two_points(), "two_layer", seeds=range(3), steps=20, record=every(10))
     >>> trajectory.representation("hidden.0").shape
     (3, 3, 2, 500)
     """
-    plan = make_plan(task, network, locals())
-    groups = [plan.members] if plan.stack else [[member] for member in plan.members]
-    parts = []
+    plan = make_plan(
+        task,
+        network,
+        seeds=seeds,
+        gains=gains,
+        layers=layers,
+        steps=steps,
+        learning_rate=learning_rate,
+        optimiser=optimiser,
+        batch_size=batch_size,
+        record=record,
+        stop_loss=stop_loss,
+        precision=precision,
+        device=device,
+        stack=stack,
+    )
+    groups = [plan.members] if plan.stack else [(member,) for member in plan.members]
     with torch.random.fork_rng(devices=[]):
-        for index, members in enumerate(groups):
-            own = checkpoint
-            if checkpoint is not None and len(groups) > 1:
-                own = Checkpoint(checkpoint.folder / str(index), checkpoint.seconds)
-            parts.append(_train(task, plan, members, own, on_step or (lambda _: None)))
-    if checkpoint is not None:
+        parts = [
+            _train(task, plan, members, checkpoint and checkpoint.part(index), on_step or (lambda _: None))
+            for index, members in enumerate(groups)
+        ]
+    if checkpoint:
         checkpoint.done()
     return Trajectory.join(parts)
 
 
 def _train(
-    task: Task, plan: Plan, members: Sequence[Member], checkpoint: Checkpoint | None, on_step: Callable[[int], None]
+    task: Task,
+    plan: Plan,
+    members: Sequence[Member],
+    checkpoint: Checkpoint | None,
+    on_step: Callable[[int], None],
 ) -> Trajectory:
     """Train some networks side by side.  This is the loop."""
-    batches, probe = _Batches(task, plan), Probe(task, plan)
-    learner = _learner(members, plan, probe.inputs)
+    networks = [plan.build(member) for member in members]
+    batches, probe = _Batches(task, plan), Probe(task, plan, networks[0])
+    learner = _learner(networks, members, plan, probe.inputs)
     record = Record(plan, members, probe)
     first = record.resume(learner, checkpoint) if checkpoint else 0
     with learner:
@@ -125,11 +144,13 @@ def _train(
             if step < plan.steps and learner.seeds:
                 learner.update()
                 on_step(len(learner.seeds))
+        if checkpoint:
+            record.save(plan.steps + 1, learner, checkpoint)
     return record.trajectory(task)
 
 
-def _learner(members: Sequence[Member], plan: Plan, example: Tensor) -> Learner:
-    networks, seeds = [m.network for m in members], [m.seed for m in members]
+def _learner(networks: Sequence[nn.Module], members: Sequence[Member], plan: Plan, example: Tensor) -> Learner:
+    seeds = [member.seed for member in members]
     if plan.stack:
         return Stack(networks, seeds, plan.layers, plan.optimiser, plan.learning_rate)
     return Single(networks[0], seeds[0], plan.layers, plan.optimiser, plan.learning_rate, example)
@@ -152,5 +173,3 @@ class _Batches:
         start = position * self._size
         rows = torch.stack([self._orders[seed, epoch][start : start + self._size] for seed in seeds])
         return self._inputs[rows], self._targets[rows]
-
-

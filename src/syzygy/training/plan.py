@@ -1,17 +1,18 @@
 """What a training was asked for, with every default filled in."""
 
+import math
 import platform
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from syzygy.errors import SpecificationError
+from syzygy.errors import SpecificationError, UnknownName
 from syzygy.networks import Setting, setting
 from syzygy.recording import Schedule, every
 from syzygy.seeds import stream
@@ -27,18 +28,18 @@ Factory = Callable[[int], nn.Module]
 
 @dataclass(frozen=True)
 class Member:
-    """One network to train."""
+    """One network to train, by the seed and the gain of its initial weights."""
 
     seed: int
     gain: float
-    network: nn.Module
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked, with every default filled in."""
+    """What was asked, with every default filled in.  Arguments as in :func:`syzygy.training.train`."""
 
-    members: list[Member]
+    make: Callable[[Member], nn.Module]
+    members: tuple[Member, ...]
     layers: tuple[str, ...]
     steps: int
     learning_rate: float
@@ -46,69 +47,100 @@ class Plan:
     batch_size: int | None
     record: Schedule
     stop_loss: float | None
-    dtype: torch.dtype
-    device: torch.device
+    precision: Precision
+    device: str
     stack: bool
-    about: dict[str, Any]
+    task: str
+    network: dict[str, Any] | str
 
     def tensor(self, array: NDArray[np.float64]) -> Tensor:
-        return torch.as_tensor(array, dtype=self.dtype, device=self.device)
+        """Put an array where, and in the precision in which, networks train."""
+        return torch.as_tensor(array, dtype=self._dtype, device=self.device)
+
+    def build(self, member: Member) -> nn.Module:
+        """Make a network with its initial weights."""
+        return self.make(member).to(device=self.device, dtype=self._dtype)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return torch.float64 if self.precision == "float64" else torch.float32
+
+    def about(self) -> dict[str, Any]:
+        """Give everything that the numbers depend on, fit for JSON."""
+        told = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "make"}
+        return told | {"members": [asdict(member) for member in self.members], "record": str(self.record)}
 
 
-def make_plan(task: Task, network: str | Setting | Factory, asked: dict[str, Any]) -> Plan:
+def make_plan(
+    task: Task,
+    network: str | Setting | Factory,
+    *,
+    seeds: Iterable[int],
+    gains: Iterable[float] | None,
+    layers: Sequence[str] | None,
+    steps: int | None,
+    learning_rate: float | None,
+    optimiser: Optimiser | None,
+    batch_size: int | None,
+    record: Schedule | None,
+    stop_loss: float | None,
+    precision: Precision,
+    device: str,
+    stack: bool | None,
+) -> Plan:
+    """Fill in what was not asked from the network's setting, and refuse what cannot be."""
     row = setting(network) if isinstance(network, str) else network if isinstance(network, Setting) else None
-
-    def choose(name: str, default: Any = None) -> Any:
-        value = asked[name]
-        if value is None:
-            value = default if row is None else getattr(row, name)
-        if value is None:
-            raise SpecificationError(f"a network of one's own needs {name}=…; only the catalogue's have a default")
-        return value
-
-    steps, rate = int(choose("steps")), float(choose("learning_rate"))
-    layers = tuple(asked["layers"] or ((row.layer,) if row else ()))
-    batch_size, items = asked["batch_size"], len(task.items)
-    if steps < 1 or not 0 < rate < np.inf:
-        raise SpecificationError(f"steps must be 1 or more and learning_rate positive; got {steps} and {rate}")
-    if batch_size is not None and not 1 <= batch_size <= items:
-        raise SpecificationError(f"batch_size must lie between 1 and the {items} items of the task; got {batch_size}")
-    if not layers:
-        raise SpecificationError("name the layers to watch: layers=[…], as in dict(network.named_modules())")
-    dtype = {"float32": torch.float32, "float64": torch.float64}[asked["precision"]]
-    device = torch.device(asked["device"])
-    members = [
-        Member(seed, gain, _build(network, row, task, seed, gain).to(device=device, dtype=dtype))
-        for gain in (asked["gains"] or [row.gain if row else 1.0])
-        for seed in _seeds(asked["seeds"])
-    ]
-    small = sum(p.numel() for p in members[0].network.parameters()) <= STACK_PARAMETERS or device.type != "cpu"
-    stack = (row is not None and small and len(members) > 1) if asked["stack"] is None else bool(asked["stack"])
-    optimiser: Optimiser = choose("optimiser", "sgd")
-    record = asked["record"] or every(1)
-    about = {
-        "task": task.name,
-        "network": row.model_dump() if row else getattr(network, "__qualname__", str(network)),
-        "steps": steps,
-        "learning_rate": rate,
-        "optimiser": optimiser,
-        "batch_size": batch_size,
-        "record": str(record),
-        "stop_loss": asked["stop_loss"],
-        "precision": asked["precision"],
-        "device": str(device),
-        "stack": stack,
-        "versions": versions(),
-    }
+    steps = steps if steps is not None else row.steps if row else None
+    learning_rate = learning_rate if learning_rate is not None else row.learning_rate if row else None
+    layers = tuple(layers or ((row.layer,) if row else ()))
+    if steps is None or learning_rate is None or not layers:
+        raise SpecificationError(
+            "a network of one's own needs steps=, learning_rate= and layers= (module paths, as in "
+            "dict(network.named_modules())); only the catalogue's have a default"
+        )
+    if steps < 1 or not 0 < learning_rate < math.inf:
+        raise SpecificationError(f"steps must be 1 or more and learning_rate positive; got {steps}, {learning_rate}")
+    if batch_size is not None and not 1 <= batch_size <= len(task.items):
+        raise SpecificationError(
+            f"batch_size must lie between 1 and the task's {len(task.items)} items; got {batch_size}"
+        )
+    if precision not in get_args(Precision):
+        raise UnknownName("precision", precision, get_args(Precision))
+    members = tuple(Member(seed, gain) for gain in _gains(gains, row) for seed in _seeds(seeds))
+    if stack is None:
+        small = row is not None and row.size(task.input_dim, task.output_dim) <= STACK_PARAMETERS
+        stack = len(members) > 1 and row is not None and (small or device != "cpu")
     return Plan(
-        members, layers, steps, rate, optimiser, batch_size, record, asked["stop_loss"], dtype, device, stack, about
-    )  # fmt: skip
+        make=_maker(network, row, task),
+        members=members,
+        layers=layers,
+        steps=steps,
+        learning_rate=learning_rate,
+        optimiser=optimiser or (row.optimiser if row else "sgd"),
+        batch_size=batch_size,
+        record=record or every(1),
+        stop_loss=stop_loss,
+        precision=precision,
+        device=device,
+        stack=stack,
+        task=task.name,
+        network=row.model_dump() if row else getattr(network, "__qualname__", str(network)),
+    )
 
 
 def versions() -> dict[str, str]:
     """Give the versions that a result depends on."""
     names = ("syzygy", "torch", "numpy", "scipy")
     return {"python": platform.python_version(), "machine": platform.machine()} | {n: version(n) for n in names}
+
+
+def _gains(gains: Iterable[float] | None, row: Setting | None) -> list[float]:
+    listed = [row.gain if row else 1.0] if gains is None else [float(gain) for gain in gains]
+    if row is None and gains is not None:
+        raise SpecificationError("gains are of the catalogue's networks; a network of one's own draws its own weights")
+    if not listed or not all(0 < gain < math.inf for gain in listed):
+        raise SpecificationError(f"gains must be positive numbers, at least one; got {listed}")
+    return listed
 
 
 def _seeds(seeds: Iterable[int]) -> list[int]:
@@ -118,12 +150,18 @@ def _seeds(seeds: Iterable[int]) -> list[int]:
     return listed
 
 
-def _build(network: str | Setting | Factory, row: Setting | None, task: Task, seed: int, gain: float) -> nn.Module:
+def _maker(network: str | Setting | Factory, row: Setting | None, task: Task) -> Callable[[Member], nn.Module]:
     if row is not None:
-        return row.build(task.input_dim, task.output_dim, seed, gain)
-    assert callable(network)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(stream(seed, "weights"))
-        return network(seed)
+        return lambda member: row.build(task.input_dim, task.output_dim, member.seed, member.gain)
+    if isinstance(network, nn.Module) or not callable(network):
+        raise SpecificationError(
+            "a network is a name of the catalogue, a setting, or a function from a seed to a module; "
+            f"got {type(network).__name__}"
+        )
 
+    def own(member: Member) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(stream(member.seed, "weights"))
+            return network(member.seed)
 
+    return own

@@ -1,34 +1,40 @@
 """What is recorded of a training: the probe's view, row by row, and what became of each network."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from syzygy.errors import ShapeError
+from syzygy.networks import Dropout
 from syzygy.tasks import Task
 from syzygy.training.checkpoint import Checkpoint, Rows
 from syzygy.training.learners import Learner, Seen
-from syzygy.training.plan import Member, Plan
+from syzygy.training.plan import Member, Plan, versions
 from syzygy.trajectory import Trajectory
+
+#: Modules that do one thing in training and another in evaluation.
+_MODAL = (Dropout, nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)
 
 
 class Probe:
     """What is watched: the training loss, and outputs and layers of the probe items."""
 
-    def __init__(self, task: Task, plan: Plan):
+    def __init__(self, task: Task, plan: Plan, network: nn.Module):
         self.inputs, self.targets = plan.tensor(task.probe_inputs), plan.tensor(task.probe_targets)
         self._all = plan.tensor(task.inputs), plan.tensor(task.targets)
         self._everything = task.probe_is_everything
-        noisy = any(type(m).__name__.lower().find("dropout") >= 0 or hasattr(m, "running_mean")
-                    for m in plan.members[0].network.modules())  # fmt: skip
         # Where training sees exactly what the probe would, its forward pass serves for both.
-        self._free = self._everything and plan.batch_size is None and not noisy
+        modal = any(isinstance(module, _MODAL) for module in network.modules())
+        self._free = self._everything and plan.batch_size is None and not modal
 
-    def see(self, learner: Learner, seen: Seen | None) -> Seen:
-        if self._free and seen is not None:
+    def see(self, learner: Learner, seen: Seen) -> Seen:
+        """See the probe; ``seen`` is what the batch of this step gave."""
+        if self._free:
             return seen
         watched = learner.observe(self.inputs, self.targets)
         if self._everything:
@@ -49,6 +55,7 @@ class Record:
         self._filled = self._saved = 0
 
     def put(self, step: int, seen: Seen) -> None:
+        """Keep what the living networks gave at a step."""
         row = self.due[step]
         values = {"loss": seen.loss, "outputs": seen.outputs}
         for name, value in (values | {f"layer.{k}": v for k, v in seen.layers.items()}).items():
@@ -73,13 +80,14 @@ class Record:
         return True
 
     def save(self, step: int, learner: Learner, checkpoint: Checkpoint) -> None:
+        """Save the training before the update of a step."""
         rows = {name: row[:, self._saved : self._filled] for name, row in self._rows.items()}
-        checkpoint.save(step, self._alive, self._fates, learner.state(), rows)
+        checkpoint.save(step, self._alive, self._fates, learner.state(), rows, self._asked())
         self._saved = self._filled
 
     def resume(self, learner: Learner, checkpoint: Checkpoint) -> int:
         """Set everything as the checkpoint left it, and give the step to go on from."""
-        loaded = checkpoint.load()
+        loaded = checkpoint.load(self._asked())
         if loaded is None:
             return 0
         step, alive, self._fates, state, parts = loaded
@@ -97,7 +105,13 @@ class Record:
             learner.restore(state)
         return step
 
+    def _asked(self) -> str:
+        return json.dumps(
+            self._plan.about() | {"members": [asdict(member) for member in self._members]}, sort_keys=True
+        )
+
     def trajectory(self, task: Task) -> Trajectory:
+        """Give everything recorded."""
         return Trajectory.of(
             steps=self.steps,
             loss=self._rows["loss"],
@@ -109,7 +123,7 @@ class Record:
             seeds=[member.seed for member in self._members],
             gains=[member.gain for member in self._members],
             fates=self._fates,
-            about=self._plan.about,
+            about=self._plan.about() | {"versions": versions()},
         )
 
     def _empty(self, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -117,5 +131,5 @@ class Record:
             raise ShapeError(
                 f"the network gives outputs {shape} for targets {tuple(self._targets.shape)}, axes: item, output"
             )
-        dtype = np.float64 if self._plan.dtype == torch.float64 else np.float32
+        dtype = np.float64 if self._plan.precision == "float64" else np.float32
         return np.full((len(self._members), len(self.steps), *shape), np.nan, dtype)

@@ -1,0 +1,256 @@
+"""The command line: it asks the library, and says what came out.
+
+Results go to standard output, progress to standard error.  The user's mistakes end in one line and status 2, an
+interrupt in status 130; what was trained until then is kept.
+"""
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table as Grid
+
+from syzygy.errors import SpecificationError, SyzygyError, UnknownName
+from syzygy.networks import catalogue
+from syzygy.result import REFERENCES, Result
+from syzygy.run import Run
+from syzygy.studies import STUDIES, Study, read_study, study
+from syzygy.tasks import TASKS
+from syzygy.tasks.mnist import DATA_VARIABLE
+from syzygy.theory import PairState, PairTheory, solve
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="When, how and why do the representations of neural networks align?",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
+
+
+def _command(name: str, example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command whose mistakes end in one line."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def guarded(*args: Any, **kwargs: Any) -> None:
+            try:
+                function(*args, **kwargs)
+            except SyzygyError as mistake:
+                _complain(str(mistake))
+                raise typer.Exit(2) from None
+            except OSError as failed:
+                _complain(f"{failed.strerror or failed}{f': {failed.filename}' if failed.filename else ''}")
+                raise typer.Exit(1) from None
+
+        app.command(name, epilog=f"Example: {example}")(guarded)
+        return function
+
+    return register
+
+
+@_command("list", "syzygy list")
+def list_(as_json: Json = False) -> None:
+    """Studies, tasks and networks, one line each."""
+    networks = {
+        name: f"{row.about}: {row.type}, {row.activation}, width {row.width}, depth {row.depth}, gain {row.gain:g}"
+        for name, row in catalogue().items()
+    }
+    tasks = {name: (make.__doc__ or "").split("\n")[0] for name, make in TASKS.items()}
+    known = {"studies": {name: kind.about for name, kind in STUDIES.items()}, "tasks": tasks, "networks": networks}
+    if as_json:
+        _print_json(known)
+        return
+    for title, rows in known.items():
+        print(title)
+        width = max(map(len, rows))
+        for name, about in rows.items():
+            print(f"  {name:<{width}}  {about}")
+
+
+@_command("run", "syzygy run two-points --network default --network tanh --seeds 0..7 --out runs/")
+def run(
+    what: Annotated[
+        str, typer.Argument(help="A study (syzygy list shows them), or a specification: a TOML or JSON file.")
+    ],
+    network: Annotated[
+        list[str] | None, typer.Option("--network", "-n", help="A network of the catalogue; give it again for more.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="As in 0..7, 3 or 0,2,5: one network per seed.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of updates, in place of the setting's own.")] = None,
+    record: Annotated[str | None, typer.Option(help="Steps to record: 'every N' or 'log N'.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other key of the specification, as in dy2=0.25.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of runs; the run gets a folder of its own in it.")] = Path("runs"),
+    data_dir: Annotated[Path | None, typer.Option(help="Folder with data files (MNIST's idx files).")] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Processes to train in, of one thread each; by default one per core.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train what a study needs, fit the theory, write the page.
+
+    The same specification finds the same run: it goes on where it stopped, and trains nothing twice.
+    """
+    if data_dir is not None:
+        os.environ[DATA_VARIABLE] = str(data_dir.resolve())
+    given = {"networks": network or None, "seeds": seeds, "steps": steps, "record": record}
+    asked = _asked(what, {k: v for k, v in given.items() if v is not None} | _options(option or []))
+    begun = Run.under(out, asked)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        _train(begun, processes or cores)
+    except KeyboardInterrupt:
+        left = len(begun.missing)
+        done = len(begun.jobs) - left
+        _complain(f"stopped; {done} of {done + left} trainings are finished and kept, the others saved their state")
+        _complain(f"the same command goes on; syzygy report {begun.folder} shows what there is")
+        raise typer.Exit(130) from None
+    _say(begun, as_json)
+
+
+@_command("report", "syzygy report runs/two-points-3f9a1c2b04de")
+def report(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    as_json: Json = False,
+) -> None:
+    """Write the page of a run again, finished or not; nothing is trained."""
+    _say(Run.at(folder), as_json)
+
+
+@_command("predict", "syzygy predict --eta-h .3 --eta-y .6 --dx2 1.2 --dy2 .5 --h .4 --y .3 --w .1")
+def predict(
+    eta_h: Annotated[float, typer.Option(help="Effective learning rate of the encoder, per step.")],
+    eta_y: Annotated[float, typer.Option(help="Effective learning rate of the decoder, per step.")],
+    dx2: Annotated[float, typer.Option(help="Squared distance of the inputs.")],
+    dy2: Annotated[float, typer.Option(help="Squared distance of the targets.")],
+    h: Annotated[float, typer.Option("--h", help="Squared distance ‖dh‖² of the representations at the start.")],
+    y: Annotated[float, typer.Option("--y", help="Squared distance ‖dy‖² of the outputs at the start.")],
+    w: Annotated[float, typer.Option("--w", help="Output alignment dy·(dy − dy*) at the start.")],
+    steps: Annotated[float | None, typer.Option(help="Last step shown; by default ten relaxation times.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Follow the theory alone: where two representations go, how fast, and why."""
+    theory, start = PairTheory(eta_h, eta_y, dx2, dy2), PairState(h, y, w)
+    rate = float(theory.relaxation_rate(start))
+    last = steps if steps is not None else 10 / rate if rate > 0 else 1e3
+    if not 0 < last < float("inf"):
+        raise SpecificationError(f"--steps must be a positive number, got {last:g}")
+    solution = solve(theory, start, [last * i / 10 for i in range(11)])
+    numbers = {
+        "final_h2": float(solution.final_h2),
+        "relaxation_rate": rate,
+        "a_high": float(theory.a_high(start)),
+        "a_low": float(theory.a_low),
+        "regime": str(theory.regime(start)),
+        "conserved": float(theory.conserved(start)),
+    }
+    curves = {"step": solution.steps, "h2": solution.state.h2, "y2": solution.state.y2, "w": solution.state.w}
+    if as_json:
+        _print_json(numbers | {"curves": {name: curve.tolist() for name, curve in curves.items()}})
+        return
+    for name, value in numbers.items():
+        print(f"{name:<16} {value if isinstance(value, str) else f'{value:.6g}'}")
+    print("\n" + "".join(f"{name:>12}" for name in curves))
+    for row in zip(*curves.values(), strict=True):
+        print("".join(f"{value:>12.5g}" for value in row))
+
+
+@_command("cite", "syzygy cite")
+def cite(as_json: Json = False) -> None:
+    """What to cite."""
+    if as_json:
+        _print_json(dict(REFERENCES))
+        return
+    for key, reference in REFERENCES.items():
+        print(f"{key}: {reference}")
+
+
+def _asked(what: str, given: dict[str, Any]) -> Study:
+    """Read a study's name or specification file, and put what was given on the command line over it."""
+    if Path(what).suffix in (".toml", ".json"):
+        return study(read_study(Path(what)) | given)
+    if what not in STUDIES:
+        raise UnknownName("study", what, STUDIES)
+    return study({"study": what} | given)
+
+
+def _options(pairs: list[str]) -> dict[str, Any]:
+    """Read ``key=value``; a value is JSON, or else a text."""
+    read: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise SpecificationError(f"--set takes key=value, as in --set dy2=0.25; got {pair!r}")
+        try:
+            read[key.strip()] = json.loads(value)
+        except ValueError:
+            read[key.strip()] = value
+    return read
+
+
+def _train(begun: Run, processes: int) -> None:
+    """Train with a bar of the work done and the time left."""
+    jobs = begun.jobs
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=60) as bars:
+        bar = bars.add_task(f"{begun.study.study}: {len(jobs)} trainings", total=sum(job.work for job in jobs))
+        begun.train(processes, lambda work: bars.advance(bar, work))
+        bars.update(bar, completed=sum(job.work for job in jobs))
+
+
+def _say(begun: Run, as_json: bool) -> None:
+    """Analyse, write the page, and say what came out and where it is."""
+    with Console(stderr=True).status("fitting the theory, writing the page"):
+        result = begun.report()
+    if as_json:
+        _print_json({"report": str(begun.page), **json.loads(result.to_json())})
+        return
+    print(_spoken(result))
+    print(f"report: {begun.page}")
+
+
+def _spoken(result: Result) -> str:
+    grid = Grid.grid(padding=(0, 1))
+    for line in result.summary:
+        grid.add_row(line)
+    for finding in result.findings:
+        grid.add_row(f"{finding.code}  {finding.title} ({len(finding.details)})")
+    console = Console(width=100)
+    with console.capture() as captured:
+        console.print(grid, markup=False)
+    return captured.get().rstrip()
+
+
+def _print_json(content: object) -> None:
+    print(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def _complain(line: str) -> None:
+    print(f"syzygy: {' '.join(line.split())}", file=sys.stderr)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="syzygy")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""What a study answers: reasons to doubt, numbers, figures, and everything needed to do it again."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from syzygy.errors import UnknownName
+from syzygy.figures import Figure
+from syzygy.files import whole_folder, write_text
+
+#: What to cite, by key.
+REFERENCES: Mapping[str, str] = {
+    "theory": (
+        "L. van Rossem and A. M. Saxe. When Representations Align: Universality in Representation Learning "
+        "Dynamics. ICML 2024. arXiv:2402.09142."
+    ),
+    "follow-up": (
+        "L. van Rossem and A. M. Saxe. Algorithm Development in Neural Networks: Insights from the Streaming "
+        "Parity Task. 2025. arXiv:2507.09897."
+    ),
+    "initialisation": (
+        "X. Glorot and Y. Bengio. Understanding the difficulty of training deep feedforward neural networks. "
+        "AISTATS 2010."
+    ),
+    "digits": (
+        "E. Alpaydin and C. Kaynak. Optical Recognition of Handwritten Digits. UCI Machine Learning Repository, 1998."
+    ),
+    "mnist": (
+        "Y. LeCun, L. Bottou, Y. Bengio and P. Haffner. Gradient-based learning applied to document recognition. "
+        "Proceedings of the IEEE, 1998."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A reason to doubt a result.
+
+    Attributes
+    ----------
+    code
+        Stable, as in ``SZ004``; explained in ``docs/checks.md``.
+    title
+        What is wrong, in a few words.
+    details
+        Where, and by how much: a line per case.
+    """
+
+    code: str
+    title: str
+    details: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A caption and a table of numbers; ``name`` is its file name without ending."""
+
+    name: str
+    caption: str
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a study answers.
+
+    Attributes
+    ----------
+    study, title, question
+        Which study, and what it asks.
+    summary
+        The answer, in a few sentences made of the measured numbers.
+    specification
+        What was asked, as it can be asked again.
+    findings
+        Reasons to doubt it.
+    tables, figures
+        The numbers, and the numbers drawn.
+    references
+        Keys of :data:`REFERENCES`.
+    versions
+        Of everything that the numbers depend on.
+    """
+
+    study: str
+    title: str
+    question: str
+    summary: tuple[str, ...]
+    specification: Mapping[str, Any]
+    findings: tuple[Finding, ...]
+    tables: tuple[Table, ...]
+    figures: tuple[Figure, ...]
+    references: tuple[str, ...]
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Give the numbers of a table.
+
+        Raises
+        ------
+        UnknownName
+            No table of that name.
+        """
+        for table in self.tables:
+            if table.name == name:
+                return table.frame
+        raise UnknownName("table", name, (table.name for table in self.tables))
+
+    def to_json(self) -> str:
+        """Give everything but the drawings, for programs."""
+        content = {
+            "study": self.study,
+            "title": self.title,
+            "question": self.question,
+            "summary": self.summary,
+            "findings": [{"code": f.code, "title": f.title, "details": f.details} for f in self.findings],
+            "tables": {table.name: _records(table.frame) for table in self.tables},
+            "specification": self.specification,
+            "references": {key: REFERENCES[key] for key in self.references},
+            "versions": self.versions,
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False)
+
+    def save(self, folder: Path) -> None:
+        """Write ``result.json``, ``tables/*.csv`` and ``figures/*``; the page is the report's business."""
+        with whole_folder(folder / "tables") as part:
+            for table in self.tables:
+                table.frame.to_csv(part / f"{table.name}.csv", index=False)
+        with whole_folder(folder / "figures") as part:
+            for figure in self.figures:
+                figure.save(part)
+        write_text(folder / "result.json", self.to_json() + "\n")
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give rows as JSON can hold them: exact numbers, null for what is not finite."""
+    rows = frame.to_dict("records")
+    return [{str(name): _plain(value) for name, value in row.items()} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    number = value.item() if hasattr(value, "item") else value
+    return None if isinstance(number, float) and not math.isfinite(number) else number

@@ -1,0 +1,106 @@
+"""The drawings that studies share."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from syzygy.figures import COLOURS, Figure
+
+#: Quantities of a pair, with their labels on axes.
+LABELS = {"h2": "‖dh‖²", "y2": "‖dy‖²", "w": "w", "loss": "loss"}
+
+
+def trajectories_of_networks(name: str, frame: pd.DataFrame) -> Figure:
+    """Draw measured and predicted curves of one setting, all seeds together.
+
+    Parameters
+    ----------
+    name
+        Of the network.
+    frame
+        Columns ``seed``, ``quantity``, ``step``, ``measured``, ``predicted``.
+    """
+    return Figure(
+        name=f"trajectories-{name}",
+        caption=f"{name}: squared distance of the representations ‖dh‖² and of the outputs ‖dy‖², output alignment w, "
+        f"and training loss, over steps. Solid: measured, one colour per seed. Dashed black: the theory with the "
+        f"rates fitted to that network.",
+        frame=frame,
+        draw=_draw_trajectories,
+    )
+
+
+def _draw_trajectories(canvas: Canvas, frame: pd.DataFrame) -> None:
+    canvas.set_size_inches(10, 2.5)
+    panels = canvas.subplots(1, len(LABELS))
+    for axes, (quantity, label) in zip(panels, LABELS.items(), strict=True):
+        for index, (_, curve) in enumerate(frame[frame["quantity"] == quantity].groupby("seed")):
+            colour = COLOURS[index % len(COLOURS)]
+            axes.plot(curve["step"], curve["measured"], color=colour, alpha=0.85)
+            axes.plot(curve["step"], curve["predicted"], color="black", linestyle=(0, (4, 3)), linewidth=0.9)
+        axes.set_title(label)
+        axes.set_xlabel("step")
+        if quantity != "w":
+            axes.set_ylim(bottom=0)
+        axes.ticklabel_format(axis="x", style="plain")
+        axes.locator_params(axis="x", nbins=4)
+
+
+def measured_over_predicted(name: str, caption: str, frame: pd.DataFrame) -> Figure:
+    """Draw measurements over two predictions with the line y = x, on logarithmic axes.
+
+    Parameters
+    ----------
+    frame
+        Columns ``network``, ``measured``, ``in sample``, ``out of sample``.
+    """
+    return Figure(name=name, caption=caption, frame=frame, draw=_draw_measured_over_predicted)
+
+
+def _draw_measured_over_predicted(canvas: Canvas, frame: pd.DataFrame) -> None:
+    canvas.set_size_inches(8.5, 3.9)
+    panels = canvas.subplots(1, 2, sharex=True, sharey=True)
+    groups = list(frame.groupby("network", sort=False))
+    for axes, kind in zip(panels, ("in sample", "out of sample"), strict=True):
+        for index, (network, points) in enumerate(groups):
+            axes.scatter(
+                points[kind],
+                points["measured"],
+                s=18 if len(points) < 100 else 5,
+                alpha=0.8 if len(points) < 100 else 0.4,
+                color=COLOURS[index % len(COLOURS)],
+                marker="os^Dv<>P*X"[index // len(COLOURS) % 10],
+                linewidths=0,
+                label=str(network),
+            )
+        axes.set_title(kind)
+        axes.set_xlabel("predicted ‖dh‖²")
+    panels[0].set_ylabel("measured ‖dh‖²")
+    values = frame[["measured", "in sample", "out of sample"]].to_numpy(dtype=float)
+    diagonal(panels, values)
+    if len(groups) > 1:
+        panels[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
+
+
+def diagonal(panels: np.ndarray, values: np.ndarray) -> None:
+    """Draw y = x on logarithmic axes that hold all positive values."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    if not len(positive):
+        return
+    low, high = positive.min() / 1.5, positive.max() * 1.5
+    for axes in panels:
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlim(low, high)
+        axes.set_ylim(low, high)
+        axes.set_aspect("equal")
+        axes.plot([low, high], [low, high], color="#777777", linewidth=0.8, zorder=0)
+
+
+def histogram(axes: Axes, values: pd.Series, *, low: float, colour: str, label: str) -> None:
+    """Draw shares of values in bins from ``low`` to 1; what lies below is in the first bin."""
+    finite = values[np.isfinite(values)].clip(lower=low)
+    edges = np.linspace(low, 1, 31)
+    weights = np.full(len(finite), 1 / max(1, len(values)))
+    axes.hist(finite, bins=edges.tolist(), weights=weights, color=colour, alpha=0.55, label=label)

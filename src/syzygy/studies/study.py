@@ -1,0 +1,140 @@
+"""What every study has in common: a specification in, a result out."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+
+from syzygy.checks import Evidence
+from syzygy.errors import SpecificationError, UnknownName
+from syzygy.fitting import fit_pairs, pair_curves
+from syzygy.networks import Setting, setting
+from syzygy.recording import Schedule
+from syzygy.result import Result
+from syzygy.training import Job, versions
+from syzygy.trajectory import Trajectory
+
+
+def parse_seeds(value: object) -> object:
+    """Read seeds from ``"0..7"``, ``"3"``, ``"0,2,5"`` or a list.
+
+    Examples
+    --------
+    >>> parse_seeds("0..3")
+    (0, 1, 2, 3)
+    """
+    if not isinstance(value, str):
+        return value
+    seeds: list[int] = []
+    for part in value.split(","):
+        match = re.fullmatch(r"\s*(\d{1,9})\s*(?:\.\.\s*(\d{1,9})\s*)?", part)
+        if not match or (match[2] and int(match[2]) < int(match[1])) or int(match[2] or 0) - int(match[1]) > 10_000:
+            raise SpecificationError(f"seeds are '0..7', '3' or '0,2,5'; got {value!r}")
+        seeds.extend(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return tuple(seeds)
+
+
+def _settings(value: object) -> object:
+    if isinstance(value, str | Mapping | Setting):
+        value = [value]
+    if not isinstance(value, Sequence):
+        return value
+    return tuple(one if isinstance(one, Setting) else setting(one) for one in value)
+
+
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(parse_seeds), Field(min_length=1)]
+Networks = Annotated[tuple[Setting, ...], BeforeValidator(_settings), Field(min_length=1)]
+Recorded = Annotated[
+    Schedule,
+    BeforeValidator(lambda value: Schedule.parse(value) if isinstance(value, str) else value),
+    PlainSerializer(str),
+]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Study(BaseModel, ABC):
+    """A question, as a specification.  Every field is a choice that the numbers depend on.
+
+    Attributes
+    ----------
+    study
+        The study's name.
+    seeds
+        One network of each setting per seed.
+    precision
+        Of the training.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    about: ClassVar[str]
+    title: ClassVar[str]
+    question: ClassVar[str]
+    references: ClassVar[tuple[str, ...]]
+
+    study: str
+    seeds: Seeds
+    precision: Literal["float32", "float64"] = "float32"
+
+    @classmethod
+    def of(cls, asked: Mapping[str, Any]) -> Self:
+        """Make a study from a table, as a TOML file gives it.
+
+        Raises
+        ------
+        SpecificationError
+            An unknown key or a value out of range; the message names all of them.
+        """
+        try:
+            study = cls.model_validate(asked)
+        except ValidationError as invalid:
+            raise SpecificationError("; ".join(_said(cls, error) for error in invalid.errors())) from None
+        if len(set(study.seeds)) != len(study.seeds):
+            raise SpecificationError(f"seeds of [{study.study}] must differ; got {study.seeds}")
+        return study
+
+    @abstractmethod
+    def jobs(self) -> dict[str, Job]:
+        """Give what must be trained, by the network's name.
+
+        Raises
+        ------
+        SpecificationError
+            Something that cannot be trained.
+        """
+
+    @abstractmethod
+    def analyse(self, trajectories: Mapping[str, Trajectory]) -> Result:
+        """Answer the question from what has been trained, which may be less than was asked."""
+
+    def specification(self) -> dict[str, Any]:
+        """Give everything that was asked, fit for JSON and TOML, so that it can be asked again."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def evidence(self, trajectories: Mapping[str, Trajectory], layer: str | None = None) -> list[Evidence]:
+        """Fit the theory to every pair of every network."""
+        found = []
+        for name, job in self.jobs().items():
+            trajectory = trajectories.get(name)
+            fit = fit_pairs(pair_curves(trajectory, layer)) if trajectory else None
+            found.append(Evidence(name, trajectory, fit, job.seeds))
+        return found
+
+    def versions(self, trajectories: Mapping[str, Trajectory]) -> dict[str, str]:
+        """Give the versions that trained, and where they differ those that analysed."""
+        now = versions()
+        seen = [trajectory.about.get("versions", {}) for trajectory in trajectories.values()]
+        return {name: " and ".join(sorted({now[name], *(one[name] for one in seen if name in one)})) for name in now}
+
+
+def _said(study: type[Study], error: Any) -> str:
+    *path, key = [str(part) for part in error["loc"]] or ["?"]
+    place = ".".join(path)
+    if error["type"] == "extra_forbidden":
+        known = Setting.model_fields if path else study.model_fields
+        return str(UnknownName(f"key in [{place or study.model_fields['study'].default}]", key, known))
+    what = ".".join([*path, key])
+    return f"{what} = {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"

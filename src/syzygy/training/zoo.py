@@ -1,0 +1,222 @@
+"""Many networks: grouped into jobs by their size, spread over processes, each found in the store or put there."""
+
+import json
+import multiprocessing
+import os
+import queue
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from syzygy.networks import Setting
+from syzygy.recording import Schedule
+from syzygy.store import FolderStore, Store
+from syzygy.tasks import TASKS
+from syzygy.training.checkpoint import Checkpoint
+from syzygy.training.loop import train
+from syzygy.training.plan import STACK_PARAMETERS, Precision
+from syzygy.trajectory import Trajectory
+
+#: Called with the work done since the last call, in the units of :attr:`Job.work`.
+Progress = Callable[[float], None]
+
+#: A job reports after so many network updates.
+REPORT_EVERY = 20
+#: What a step costs besides its weights, in weights.
+OVERHEAD = 500_000
+#: A convolution uses each of its weights so many times, about as often as it has positions.
+CONVOLUTION = 250
+
+
+@dataclass(frozen=True)
+class Job:
+    """Networks of one setting that train in one go: a stack of small ones, or a single large one.
+
+    Attributes
+    ----------
+    task, options
+        Name of the task, and what to make it with.
+    network
+        The setting; steps and learning rate are its own.
+    seeds
+        One network each.
+    record
+        Steps to record.
+    batch_size, stop_loss, precision
+        As in :func:`syzygy.training.train`.
+    """
+
+    task: str
+    options: dict[str, Any]
+    network: Setting
+    seeds: tuple[int, ...]
+    record: Schedule
+    batch_size: int | None = None
+    stop_loss: float | None = None
+    precision: Precision = "float32"
+
+    def asked(self) -> dict[str, Any]:
+        """Give what identifies the numbers: everything but the words about them."""
+        return {
+            "task": self.task,
+            "options": self.options,
+            "network": self.network.model_dump(exclude={"name", "about"}),
+            "seeds": list(self.seeds),
+            "record": str(self.record),
+            "batch_size": self.batch_size,
+            "stop_loss": self.stop_loss,
+            "precision": self.precision,
+        }
+
+    @property
+    def work(self) -> float:
+        """About how long it takes, in weights passed."""
+        uses = CONVOLUTION if self.network.type == "convolutional" else 1
+        return float(self.network.steps * len(self.seeds) * (OVERHEAD + uses * _size(self)))
+
+    def run(self, checkpoint: Checkpoint | None = None, progress: Progress | None = None) -> Trajectory:
+        """Train."""
+        done, unit = 0, self.work / (self.network.steps * len(self.seeds))
+
+        def count(updates: int) -> None:
+            nonlocal done
+            done += updates
+            if progress and done >= REPORT_EVERY:
+                progress(done * unit)
+                done = 0
+
+        return train(
+            TASKS[self.task](**self.options),
+            self.network,
+            seeds=self.seeds,
+            record=self.record,
+            batch_size=self.batch_size,
+            stop_loss=self.stop_loss,
+            precision=self.precision,
+            checkpoint=checkpoint,
+            on_step=count,
+        )
+
+
+def split(job: Job) -> list[Job]:
+    """Split a job into those that train best apart: all seeds of a small network, or one of a large one."""
+    if _size(job) <= STACK_PARAMETERS:
+        return [job]
+    return [Job(**(vars(job) | {"seeds": (seed,)})) for seed in job.seeds]
+
+
+def train_zoo(
+    jobs: Sequence[Job], store: Store, processes: int = 1, progress: Progress | None = None
+) -> Iterator[tuple[Job, Trajectory]]:
+    """Train what the store lacks, and give every trajectory as soon as it is there.
+
+    Parameters
+    ----------
+    jobs
+        What to train.
+    store
+        Where trajectories are found and put.  Jobs run in several processes only with a folder.
+    processes
+        How many, of one thread each; the longest jobs go first.
+    progress
+        Called with the work done, of jobs found in the store too.
+
+    Yields
+    ------
+    tuple
+        A job and its trajectory, in no particular order.
+    """
+    missing = []
+    for job in jobs:
+        if job.asked() in store:
+            if progress:
+                progress(job.work)
+            yield job, store.get(job.asked())
+        else:
+            missing.append(job)
+    missing.sort(key=lambda job: -job.work)
+    if processes > 1 and len(missing) > 1 and isinstance(store, FolderStore):
+        finished: Iterator[Job] = _in_processes(missing, store, min(processes, len(missing)), progress)
+    else:
+        finished = (_train(job, store, progress) for job in missing)
+    for job in finished:
+        yield job, store.get(job.asked())
+
+
+def _size(job: Job) -> int:
+    return job.network.size(*_dimensions(job.task, json.dumps(job.options, sort_keys=True)))
+
+
+@cache
+def _dimensions(task: str, options: str) -> tuple[int, int]:
+    made = TASKS[task](**json.loads(options))
+    return made.input_dim, made.output_dim
+
+
+def _train(job: Job, store: Store, progress: Progress | None) -> Job:
+    checkpoint = Checkpoint(store.checkpoint(job.asked())) if isinstance(store, FolderStore) else None
+    with _one_thread():
+        store.put(job.asked(), job.run(checkpoint, progress))
+    return job
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread for this process: two items are no work for two, and processes shall not compete."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _in_processes(jobs: Sequence[Job], store: FolderStore, processes: int, progress: Progress | None) -> Iterator[Job]:
+    context = multiprocessing.get_context("spawn")
+    reports: multiprocessing.Queue[float] = context.Queue()
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_worker, initargs=(reports,))
+    try:
+        pending: set[Future[Job]] = {pool.submit(_train_here, job, store) for job in jobs}
+        while pending:
+            done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+            while progress:
+                try:
+                    progress(reports.get_nowait())
+                except queue.Empty:
+                    break
+            for future in done:
+                yield future.result()
+    finally:
+        # On an interrupt nobody waits for jobs: their checkpoints are on disk.
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_reports: "multiprocessing.Queue[float] | None" = None
+
+
+def _worker(reports: "multiprocessing.Queue[float]") -> None:
+    """Prepare a process: interrupts are its parent's business."""
+    global _reports  # noqa: PLW0603  (an initialiser has nowhere else to put what it is handed)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _reports = reports
+
+
+def _train_here(job: Job, store: FolderStore) -> Job:
+    def report(work: float) -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():
+            os._exit(1)  # killed, and nobody else would stop this process
+        assert _reports is not None
+        _reports.put(work)
+
+    return _train(job, store, report)
