@@ -48,6 +48,9 @@ def _command(name: str, example: str) -> Callable[[Callable[..., None]], Callabl
             except SyzygyError as mistake:
                 _complain(str(mistake))
                 raise typer.Exit(2) from None
+            except BrokenPipeError:  # whoever read standard output has seen enough
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise typer.Exit(1) from None
             except OSError as failed:
                 _complain(f"{failed.strerror or failed}{f': {failed.filename}' if failed.filename else ''}")
                 raise typer.Exit(1) from None
@@ -60,7 +63,7 @@ def _command(name: str, example: str) -> Callable[[Callable[..., None]], Callabl
 
 @_command("list", "syzygy list")
 def list_(as_json: Json = False) -> None:
-    """Studies, tasks and networks, one line each."""
+    """List studies, tasks and networks, one line each."""
     networks = {
         name: f"{row.about}: {row.type}, {row.activation}, width {row.width}, depth {row.depth}, gain {row.gain:g}"
         for name, row in catalogue().items()
@@ -168,7 +171,7 @@ def predict(
 
 @_command("cite", "syzygy cite")
 def cite(as_json: Json = False) -> None:
-    """What to cite."""
+    """Say what to cite."""
     if as_json:
         _print_json(dict(REFERENCES))
         return

@@ -32,7 +32,7 @@ from syzygy.trajectory import Trajectory
 
 SPECIFICATION = "specification.json"
 
-#: Told the work done since the last call, in weights passed.
+#: Told the work done since the last call, in multiplications.
 Progress = Callable[[float], None]
 
 

@@ -106,6 +106,21 @@ class Setting(BaseModel):
         with torch.device("meta"):
             return sum(p.numel() for p in self._architecture(input_dim, output_dim).parameters())
 
+    def operations(self, input_dim: int, output_dim: int) -> int:
+        """Count the multiplications of one item's forward pass: a convolution uses each weight at every position."""
+        counted: list[int] = []
+
+        def count(module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+            positions = output.shape[-1] if isinstance(module, nn.Conv1d) else 1
+            counted.append(sum(p.numel() for p in module.parameters(recurse=False)) * positions)
+
+        with torch.device("meta"):
+            network = self._architecture(input_dim, output_dim).eval()
+            for module in network.modules():
+                module.register_forward_hook(count)
+            network(torch.empty(1, input_dim))
+        return sum(counted)
+
     def _architecture(self, input_dim: int, output_dim: int) -> nn.Module:
         return TYPES[self.type](input_dim, output_dim, width=self.width, depth=self.depth, activation=self.activation)
 
@@ -154,5 +169,5 @@ def setting(asked: str | Mapping[str, Any]) -> Setting:
 
 def _known(kind: str, name: str, table: Mapping[str, object]) -> str:
     if name not in table:
-        raise UnknownName(kind, name, table)
+        raise UnknownName(kind, str(name), table)
     return name

@@ -57,7 +57,7 @@ class Checkpoint:
         self._parts += 1
         told = {"step": step, "parts": self._parts, "alive": alive, "fates": fates, "asked": asked}
         with whole_file(self.folder / "state.safetensors") as part:
-            tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+            tensors = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
             save_tensors(tensors, part, metadata={"told": json.dumps(told)})
         self._saved = time.monotonic()
 

@@ -10,7 +10,7 @@ For batches of a few items the products are matrix–vector products, for which 
 times as fast as PyTorch's on some processors (``benchmarks/training.py`` measures it here).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,19 +36,18 @@ def fused_sgd(network: nn.Module, learning_rate: float, example: Tensor) -> Iter
     ----------
     network
         Any module.  Its ``nn.Linear`` layers that an input passes once are updated by outer products;
-        every other parameter is updated when its gradient is complete.
+        what else gives a parameter a gradient updates it when that gradient is complete.
     learning_rate
         Step size.
     example
         An input, passed once to see which layers it meets, and how often.
     """
     linear = _met_once(network, example)
-    owned = {id(p) for module in linear for p in (module.weight, module.bias)}
-    others = [p for p in network.parameters() if id(p) not in owned and p.requires_grad]
+    trainable = [p for p in network.parameters() if p.requires_grad]
     threads = threadpool_limits(1, user_api="blas")  # row by row there is nothing to share out
-    hooks = [p.register_post_accumulate_grad_hook(lambda p: _descend(p, learning_rate)) for p in others]  # type: ignore[no-untyped-call]
+    hooks = [p.register_post_accumulate_grad_hook(lambda p: _descend(p, learning_rate)) for p in trainable]  # type: ignore[no-untyped-call]
     for module in linear:
-        module.forward = _fused(module, learning_rate)  # type: ignore[assignment,method-assign]
+        module.forward = _Layer(module, learning_rate)  # type: ignore[assignment,method-assign]
     try:
         yield
     finally:
@@ -59,14 +58,6 @@ def fused_sgd(network: nn.Module, learning_rate: float, example: Tensor) -> Iter
             del module.forward
 
 
-def _fused(module: nn.Linear, learning_rate: float) -> Callable[[Tensor], Tensor]:
-    def forward(x: Tensor) -> Tensor:
-        out: Tensor = _Linear.apply(x, module.weight, module.bias, learning_rate)  # type: ignore[no-untyped-call]
-        return out
-
-    return forward
-
-
 def _met_once(network: nn.Module, example: Tensor) -> list[nn.Linear]:
     """Linear layers, with trainable parameters of their own, that an input passes exactly once."""
     calls: dict[nn.Linear, int] = {}
@@ -74,7 +65,11 @@ def _met_once(network: nn.Module, example: Tensor) -> list[nn.Linear]:
     for module in network.modules():
         for parameter in module.parameters(recurse=False):
             uses[id(parameter)] = uses.get(id(parameter), 0) + 1
-        if type(module) is nn.Linear and all(p.requires_grad for p in module.parameters()):
+        if (
+            type(module) is nn.Linear
+            and isinstance(module.weight, nn.Parameter)
+            and all(p.requires_grad for p in module.parameters())
+        ):
             calls[module] = 0
 
     def count(module: nn.Module, _inputs: object, _output: object) -> None:
@@ -92,70 +87,78 @@ def _met_once(network: nn.Module, example: Tensor) -> list[nn.Linear]:
 
 @torch.no_grad()
 def _descend(parameter: Tensor, learning_rate: float) -> None:
-    assert parameter.grad is not None
-    parameter.add_(parameter.grad, alpha=-learning_rate)
-    parameter.grad = None
+    if parameter.grad is not None:  # None where a fused layer was the only use
+        parameter.add_(parameter.grad, alpha=-learning_rate)
+        parameter.grad = None
 
 
-class _Linear(torch.autograd.Function):
-    """``x·Wᵀ + b`` whose backward pass updates ``W`` and ``b`` in place, and gives them no gradient."""
+class _Layer:
+    """A linear layer that can pass items, pass gradients back, and descend, all without a stored gradient."""
+
+    def __init__(self, module: nn.Linear, learning_rate: float):
+        self.weight, self.bias, self.learning_rate = module.weight, module.bias, learning_rate
+        weight = module.weight.detach()
+        fits = (
+            weight.numel() >= SMALL and weight.device.type == "cpu" and weight.dtype in _BLAS and weight.is_contiguous()
+        )
+        # A view in the column order of BLAS: it changes with the weights, and they with it.
+        self._view = weight.numpy().T if fits else None
+        self._gemv, self._ger = _BLAS.get(weight.dtype, _BLAS[torch.float64])
+
+    def __call__(self, x: Tensor) -> Tensor:
+        out: Tensor = _Pass.apply(x, self.weight, self)  # type: ignore[no-untyped-call]
+        return out
+
+    def few(self, rows: Tensor) -> bool:
+        """Whether BLAS row by row is the faster way."""
+        return self._view is not None and rows.ndim == 2 and len(rows) <= FEW_ROWS
+
+    def affine(self, x: Tensor) -> Tensor:
+        """Give ``x·Wᵀ + b``."""
+        if not self.few(x):
+            return affine(x, self.weight, self.bias)
+        out = x.new_zeros(len(x), len(self.weight))
+        if self.bias is not None:
+            out += self.bias.detach()
+        for row, into in zip(x.numpy(), out.numpy(), strict=True):
+            self._gemv(1.0, self._view, row, beta=1.0, y=into, trans=1, overwrite_y=1)
+        return out
+
+    def back(self, gradient: Tensor) -> Tensor:
+        """Give ``gradient·W``."""
+        if not self.few(gradient):
+            return gradient @ self.weight
+        out = gradient.new_empty(len(gradient), self.weight.shape[1])
+        for row, into in zip(gradient.numpy(), out.numpy(), strict=True):
+            self._gemv(1.0, self._view, row, beta=0.0, y=into, overwrite_y=1)
+        return out
+
+    def descend(self, gradient: Tensor, x: Tensor) -> None:
+        """Subtract ``learning_rate·gradientᵀ·x`` from the weights, and the gradient's sum from the bias."""
+        gradient, x = gradient.reshape(-1, gradient.shape[-1]), x.reshape(-1, x.shape[-1])
+        if self.bias is not None:
+            self.bias.sub_(gradient.sum(0), alpha=self.learning_rate)
+        if not self.few(gradient):
+            self.weight.addmm_(gradient.t(), x, alpha=-self.learning_rate)
+            return
+        for row, entered in zip(gradient.numpy(), x.numpy(), strict=True):
+            self._ger(-self.learning_rate, entered, row, a=self._view, overwrite_a=1)
+        torch.autograd.graph.increment_version(self.weight)  # BLAS wrote behind autograd's back
+
+
+class _Pass(torch.autograd.Function):
+    """A layer whose backward pass is also its update, and gives the weights no gradient."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, learning_rate: float) -> Tensor:
-        ctx.save_for_backward(x, weight, bias)
-        ctx.learning_rate = learning_rate
-        return _affine(x, weight, bias)
+    def forward(ctx: Any, x: Tensor, weight: Tensor, layer: _Layer) -> Tensor:
+        ctx.save_for_backward(x, weight)  # the weight too, so that autograd notices if another changes it
+        ctx.layer = layer
+        return layer.affine(x.detach().contiguous())
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None, None]:
-        x, weight, bias = ctx.saved_tensors
-        (gradient,) = gradients
-        upstream = _times(gradient, weight) if ctx.needs_input_grad[0] else None  # before the weights move
-        rows, entered = gradient.flatten(0, -2), x.flatten(0, -2)
-        if bias is not None:
-            bias.add_(rows.sum(0), alpha=-ctx.learning_rate)
-        _add_outer(weight, rows, entered, -ctx.learning_rate)
-        return upstream, None, None, None
-
-
-def _by_rows(rows: Tensor, weight: Tensor) -> bool:
-    return (
-        rows.ndim == 2
-        and len(rows) <= FEW_ROWS
-        and weight.numel() >= SMALL
-        and weight.device.type == "cpu"
-        and weight.dtype in _BLAS
-        and weight.is_contiguous()
-    )
-
-
-def _affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    if not _by_rows(x, weight):
-        return affine(x, weight, bias)
-    gemv, transposed = _BLAS[weight.dtype][0], weight.detach().numpy().T
-    out = x.new_empty(len(x), len(weight)) if bias is None else bias.detach().expand(len(x), -1).contiguous()
-    beta = 0.0 if bias is None else 1.0
-    for row, into in zip(x.detach().contiguous().numpy(), out.numpy(), strict=True):
-        gemv(1.0, transposed, row, beta=beta, y=into, trans=1, overwrite_y=1)
-    return out
-
-
-def _times(gradient: Tensor, weight: Tensor) -> Tensor:
-    if not _by_rows(gradient, weight):
-        return gradient @ weight
-    gemv, transposed = _BLAS[weight.dtype][0], weight.detach().numpy().T
-    out = gradient.new_empty(len(gradient), weight.shape[1])
-    for row, into in zip(gradient.contiguous().numpy(), out.numpy(), strict=True):
-        gemv(1.0, transposed, row, beta=0.0, y=into, overwrite_y=1)
-    return out
-
-
-def _add_outer(weight: Tensor, rows: Tensor, entered: Tensor, factor: float) -> None:
-    """Add ``factor·rowsᵀ·entered`` to the weights in place."""
-    if not _by_rows(rows, weight):
-        weight.addmm_(rows.t(), entered, alpha=factor)
-        return
-    ger, transposed = _BLAS[weight.dtype][1], weight.detach().numpy().T
-    for row, x in zip(rows.contiguous().numpy(), entered.detach().contiguous().numpy(), strict=True):
-        ger(factor, x, row, a=transposed, overwrite_a=1)
-    torch.autograd.graph.increment_version(weight)  # NumPy wrote behind autograd's back
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None]:
+        x, _weight = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        before = ctx.layer.back(gradient) if ctx.needs_input_grad[0] else None  # with the weights as they were
+        ctx.layer.descend(gradient, x.detach().contiguous())
+        return before, None, None

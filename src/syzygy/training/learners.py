@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from syzygy.errors import ShapeError
 from syzygy.networks import Dropout
 from syzygy.recording import watched
 from syzygy.seeds import generator, stream
@@ -29,6 +30,10 @@ _OPTIMISERS: dict[Optimiser, Callable[..., torch.optim.Optimizer]] = {
 
 def half_mse(outputs: Tensor, targets: Tensor) -> Tensor:
     """Half the squared error, averaged over items and outputs: ``(..., item, output)`` to ``(...)``."""
+    if outputs.shape[-2:] != targets.shape[-2:]:
+        raise ShapeError(
+            f"the network gives outputs {tuple(outputs.shape[-2:])} for targets {tuple(targets.shape[-2:])}"
+        )
     return 0.5 * (outputs - targets).square().mean(dim=(-2, -1))
 
 
@@ -124,7 +129,7 @@ class Single:
         self._hooks.close()
 
     def forward(self, inputs: Tensor, targets: Tensor, step: int) -> Seen:
-        self.network.train()
+        _switch(self.network, training=True)
         if targets.ndim == 3:
             inputs, targets = inputs[0], targets[0]
         if self._noisy:
@@ -148,7 +153,7 @@ class Single:
 
     @torch.no_grad()
     def observe(self, inputs: Tensor, targets: Tensor) -> Seen:
-        self.network.eval()
+        _switch(self.network, training=False)
         return self._pass(inputs, targets)[1]
 
     def keep(self, positions: Sequence[int]) -> None:
@@ -190,7 +195,8 @@ class Stack:
         self._template = networks[0]
         self._masks = {f"{path}.mask": m for path, m in self._template.named_modules() if isinstance(m, Dropout)}
         weights, self._buffers = stack_module_state(list(networks))
-        self._adopt({name: weight.detach() for name, weight in weights.items()})
+        self._buffers |= {name: weight for name, weight in weights.items() if not weight.requires_grad}
+        self._adopt({name: weight.detach() for name, weight in weights.items() if weight.requires_grad})
         self._losses: Tensor | None = None
 
     def __enter__(self) -> Self:
@@ -200,7 +206,7 @@ class Stack:
         pass
 
     def forward(self, inputs: Tensor, targets: Tensor, step: int) -> Seen:
-        self._template.train()
+        _switch(self._template, training=True)
         items = targets.shape[-2]
         sources = [generator(seed, "noise", step) for seed in self.seeds] if self._masks else []
         for name, module in self._masks.items():
@@ -210,7 +216,7 @@ class Stack:
 
     def update(self) -> None:
         assert self._losses is not None, "update() follows forward()"
-        gradients = torch.autograd.grad(self._losses.sum(), list(self._weights.values()))
+        gradients = torch.autograd.grad(self._losses.sum(), list(self._weights.values()), allow_unused=True)
         for weight, gradient in zip(self._weights.values(), gradients, strict=True):
             weight.grad = gradient
         self._optimiser.step()
@@ -219,22 +225,23 @@ class Stack:
 
     @torch.no_grad()
     def observe(self, inputs: Tensor, targets: Tensor) -> Seen:
-        self._template.eval()
+        _switch(self._template, training=False)
         return self._pass(inputs, targets)[1]
 
     def keep(self, positions: Sequence[int]) -> None:
         self.seeds = [self.seeds[position] for position in positions]
-        rows = torch.as_tensor(positions)
+        rows = torch.as_tensor(positions, dtype=torch.long)
         moments = {k: v if v.ndim == 0 else v[rows] for k, v in _optimiser_state(self._optimiser).items()}
         self._buffers = {name: buffer[rows] for name, buffer in self._buffers.items()}
         self._adopt({name: weight.detach()[rows] for name, weight in self._weights.items()})
         _restore_optimiser(self._optimiser, moments)
 
     def state(self) -> dict[str, Tensor]:
-        weights = {f"network.{k}": v.detach() for k, v in self._weights.items()}
+        weights = {f"network.{k}": v.detach() for k, v in (self._weights | self._buffers).items()}
         return weights | _optimiser_state(self._optimiser)
 
     def restore(self, state: dict[str, Tensor]) -> None:
+        self._buffers = {name: state[f"network.{name}"].to(buffer) for name, buffer in self._buffers.items()}
         self._adopt({name: state[f"network.{name}"].to(weight) for name, weight in self._weights.items()})
         _restore_optimiser(self._optimiser, state)
 
@@ -254,6 +261,12 @@ class Stack:
         with watched(self._template, self._layers) as seen:
             outputs = functional_call(self._template, (weights, buffers), (inputs,))
         return outputs, dict(seen)
+
+
+def _switch(network: nn.Module, *, training: bool) -> None:
+    """Set a network's mode, if it is in the other: to go through all modules at every step costs more than it seems."""
+    if network.training != training:
+        network.train(training)
 
 
 def _optimiser_state(optimiser: torch.optim.Optimizer | None) -> dict[str, Tensor]:

@@ -19,8 +19,8 @@ from syzygy.seeds import stream
 from syzygy.tasks import Task
 from syzygy.training.learners import Optimiser
 
-#: Networks of up to so many parameters train as a stack (``benchmarks/training.py`` measures the crossover).
-STACK_PARAMETERS = 50_000
+#: Networks of up to so many multiplications per item train as a stack (``benchmarks/training.py`` shows the crossover).
+STACK_OPERATIONS = 50_000
 
 Precision = Literal["float32", "float64"]
 Factory = Callable[[int], nn.Module]
@@ -106,9 +106,12 @@ def make_plan(
         )
     if precision not in get_args(Precision):
         raise UnknownName("precision", precision, get_args(Precision))
-    members = tuple(Member(seed, gain) for gain in _gains(gains, row) for seed in _seeds(seeds))
+    if optimiser is not None and optimiser not in get_args(Optimiser):
+        raise UnknownName("optimiser", optimiser, get_args(Optimiser))
+    listed = _seeds(seeds)
+    members = tuple(Member(seed, gain) for gain in _gains(gains, row) for seed in listed)
     if stack is None:
-        small = row is not None and row.size(task.input_dim, task.output_dim) <= STACK_PARAMETERS
+        small = row is not None and row.operations(task.input_dim, task.output_dim) <= STACK_OPERATIONS
         stack = len(members) > 1 and row is not None and (small or device != "cpu")
     return Plan(
         make=_maker(network, row, task),

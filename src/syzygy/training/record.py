@@ -17,9 +17,6 @@ from syzygy.training.learners import Learner, Seen
 from syzygy.training.plan import Member, Plan, versions
 from syzygy.trajectory import Trajectory
 
-#: Modules that do one thing in training and another in evaluation.
-_MODAL = (Dropout, nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)
-
 
 class Probe:
     """What is watched: the training loss, and outputs and layers of the probe items."""
@@ -28,8 +25,9 @@ class Probe:
         self.inputs, self.targets = plan.tensor(task.probe_inputs), plan.tensor(task.probe_targets)
         self._all = plan.tensor(task.inputs), plan.tensor(task.targets)
         self._everything = task.probe_is_everything
-        # Where training sees exactly what the probe would, its forward pass serves for both.
-        modal = any(isinstance(module, _MODAL) for module in network.modules())
+        # Where training sees exactly what the probe would, its forward pass serves for both.  A module of one's own
+        # may do one thing in training and another in evaluation.
+        modal = isinstance(plan.network, str) or any(isinstance(module, Dropout) for module in network.modules())
         self._free = self._everything and plan.batch_size is None and not modal
 
     def see(self, learner: Learner, seen: Seen) -> Seen:

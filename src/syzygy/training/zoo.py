@@ -21,7 +21,7 @@ from syzygy.store import FolderStore, Store
 from syzygy.tasks import TASKS
 from syzygy.training.checkpoint import Checkpoint
 from syzygy.training.loop import train
-from syzygy.training.plan import STACK_PARAMETERS, Precision
+from syzygy.training.plan import STACK_OPERATIONS, Precision
 from syzygy.trajectory import Trajectory
 
 #: Called with the work done since the last call, in the units of :attr:`Job.work`.
@@ -29,10 +29,8 @@ Progress = Callable[[float], None]
 
 #: A job reports after so many network updates.
 REPORT_EVERY = 20
-#: What a step costs besides its weights, in weights.
+#: What a step costs besides its multiplications, in multiplications.
 OVERHEAD = 500_000
-#: A convolution uses each of its weights so many times, about as often as it has positions.
-CONVOLUTION = 250
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,8 @@ class Job:
 
     @property
     def work(self) -> float:
-        """About how long it takes, in weights passed."""
-        uses = CONVOLUTION if self.network.type == "convolutional" else 1
-        return float(self.network.steps * len(self.seeds) * (OVERHEAD + uses * _size(self)))
+        """About how long it takes, in multiplications."""
+        return float(self.network.steps * len(self.seeds) * (OVERHEAD + _operations(self)))
 
     def run(self, checkpoint: Checkpoint | None = None, progress: Progress | None = None) -> Trajectory:
         """Train."""
@@ -107,7 +104,7 @@ class Job:
 
 def split(job: Job) -> list[Job]:
     """Split a job into those that train best apart: all seeds of a small network, or one of a large one."""
-    if _size(job) <= STACK_PARAMETERS:
+    if _operations(job) <= STACK_OPERATIONS:
         return [job]
     return [Job(**(vars(job) | {"seeds": (seed,)})) for seed in job.seeds]
 
@@ -150,8 +147,8 @@ def train_zoo(
         yield job, store.get(job.asked())
 
 
-def _size(job: Job) -> int:
-    return job.network.size(*_dimensions(job.task, json.dumps(job.options, sort_keys=True)))
+def _operations(job: Job) -> int:
+    return job.network.operations(*_dimensions(job.task, json.dumps(job.options, sort_keys=True)))
 
 
 @cache
