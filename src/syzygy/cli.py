@@ -48,6 +48,8 @@ def _command(name: str, example: str) -> Callable[[Callable[..., None]], Callabl
             except SyzygyError as mistake:
                 _complain(str(mistake))
                 raise typer.Exit(2) from None
+            except KeyboardInterrupt:
+                raise typer.Exit(130) from None
             except BrokenPipeError:  # whoever read standard output has seen enough
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 raise typer.Exit(1) from None
@@ -97,7 +99,7 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder of runs; the run gets a folder of its own in it.")] = Path("runs"),
     data_dir: Annotated[Path | None, typer.Option(help="Folder with data files (MNIST's idx files).")] = None,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Processes to train in, of one thread each; by default one per core.")
+        int | None, typer.Option(help="Processes to train in, of one thread each; by default one per core.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -105,6 +107,8 @@ def run(
 
     The same specification finds the same run: it goes on where it stopped, and trains nothing twice.
     """
+    if processes is not None and processes < 1:
+        raise SpecificationError(f"--processes must be 1 or more, got {processes}")
     if data_dir is not None:
         os.environ[DATA_VARIABLE] = str(data_dir.resolve())
     given = {"networks": network or None, "seeds": seeds, "steps": steps, "record": record}
@@ -145,6 +149,7 @@ def predict(
 ) -> None:
     """Follow the theory alone: where two representations go, how fast, and why."""
     theory, start = PairTheory(eta_h, eta_y, dx2, dy2), PairState(h, y, w)
+    solve(theory, start, [0.0])  # refuses a start that no pair has
     rate = float(theory.relaxation_rate(start))
     last = steps if steps is not None else 10 / rate if rate > 0 else 1e3
     if not 0 < last < float("inf"):
@@ -197,7 +202,7 @@ def _options(pairs: list[str]) -> dict[str, Any]:
             raise SpecificationError(f"--set takes key=value, as in --set dy2=0.25; got {pair!r}")
         try:
             read[key.strip()] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             read[key.strip()] = value
     return read
 
@@ -239,7 +244,7 @@ def _spoken(result: Result) -> str:
     console = Console(width=100)
     with console.capture() as captured:
         console.print(grid, markup=False)
-    return captured.get().rstrip()
+    return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())
 
 
 def _print_json(content: object) -> None:

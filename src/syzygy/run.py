@@ -68,7 +68,9 @@ class Run:
         kept = run.folder / SPECIFICATION
         if run.folder.exists() and any(run.folder.iterdir()) and not kept.is_file():
             raise RunError(f"{run.folder} exists and is no run; name another folder with --out, nothing was changed")
-        if not kept.is_file():
+        if kept.is_file() and cls.at(run.folder).study != study:
+            raise RunError(f"{kept} is not what was asked here at first; move the folder away, nothing was changed")
+        if not kept.is_file() and run.jobs:  # what cannot be trained is refused before there is a folder
             try:
                 write_text(kept, json.dumps(study.specification(), indent=2, ensure_ascii=False) + "\n")
             except OSError as unwritable:
@@ -89,7 +91,7 @@ class Run:
             raise RunError(f"{folder} is no run: it has no {SPECIFICATION}")
         try:
             asked = json.loads(kept.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as damaged:
+        except (OSError, ValueError, RecursionError) as damaged:
             raise RunError(f"{kept} cannot be read: {damaged}") from damaged
         if not isinstance(asked, dict):
             raise RunError(f"{kept} is not a specification")

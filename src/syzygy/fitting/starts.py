@@ -64,7 +64,7 @@ def _scan(problems: Problems, chosen: Rows) -> Array:
         kappa = centre * 10**decade
         span = np.sqrt(0.25 * (h2[:, 0] - kappa * gain) ** 2 + kappa * dy2)
         for relaxation in RELAXATIONS:
-            eta_y = relaxation / length / np.maximum(span, 1e-300)
+            eta_y = relaxation / length / np.maximum(span, 1e-3 * h2[:, 0])  # zero where dy2 is, and A_high
             point = np.log(np.stack([kappa * eta_y / dx2, eta_y], axis=1))
             points.append(point)
             costs.append(np.sum(residuals(point, np.arange(len(chosen))) ** 2, axis=1))

@@ -30,8 +30,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(item, …)`` to ``(item, output)``."""
-        skip, before, last = None, None, x.flatten(1)
+        before, last = None, x.flatten(1)
         for n, layer in enumerate(self.hidden):
-            skip, before, last = before, last, layer(last, skip if n >= 2 else None)
+            before, last = last, layer(last, before if n >= 2 else None)
         out: Tensor = self.readout(last)
         return out

@@ -50,7 +50,7 @@ def read_study(path: Path) -> dict[str, Any]:
         asked = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as unreadable:
         raise SpecificationError(f"{path} cannot be read: {unreadable}") from unreadable
-    except ValueError as invalid:
+    except (ValueError, RecursionError) as invalid:
         raise SpecificationError(
             f"{path} is not {'JSON' if path.suffix == '.json' else 'TOML'}: {invalid}"
         ) from invalid

@@ -16,7 +16,7 @@ from syzygy.fitting.score import r_squared
 from syzygy.networks import Setting
 from syzygy.recording import Schedule
 from syzygy.result import Finding, Result, Table
-from syzygy.studies.plots import LABELS, histogram, measured_over_predicted
+from syzygy.studies.plots import LABELS, cumulative, measured_over_predicted
 from syzygy.studies.study import Count, PositiveFloat, Recorded, Seeds, Study
 from syzygy.training import Job
 from syzygy.trajectory import Trajectory
@@ -35,7 +35,7 @@ NETWORK = Setting(
     steps=5600,
 )
 
-LOWEST_R2 = -1.0  # drawn; lower values count in the first bin
+LOWEST_R2 = -1000.0  # drawn
 EXPLAINED = 0.9
 KINDS = ("different classes", "same class")
 
@@ -131,8 +131,8 @@ class ImagePairs(Study):
 PAIRS_CAPTION = (
     "Every pair of probe images in every network. r2_…: in sample, fitted to all steps. theory_…, logistic_…: "
     "fitted to the first half of the recorded steps, R² on the second half (about the second half's own mean). "
-    "…_error: root mean squared error of ‖dh‖² there, as a share of its largest value. final_h2_half: the theory's end from the "
-    "first half."
+    "…_error: root mean squared error of ‖dh‖² there, as a share of its largest value. final_h2_half: the theory's "
+    "end from the first half."
 )
 SHARES_CAPTION = (
     "Distribution over pairs: quantiles, and the share of pairs with R² above 0.9. In sample over all steps for the "
@@ -213,27 +213,30 @@ def _distribution(pairs: pd.DataFrame) -> Figure:
     names = ["r2_h2", "theory_h2", "logistic_h2"]
     return Figure(
         name="distribution",
-        caption="Share of variance of ‖dh‖² explained, over all pairs and networks; values below "
-        f"{LOWEST_R2:g} are counted in the first bin. Left: in sample, all steps. Right: fitted to the first half of "
-        "the steps and scored on the second, the theory and a logistic with as many constants.",
+        caption="Share of pairs, over all networks, for which less than so much of the variance of ‖dh‖² is explained: "
+        "curves further right are better, and left of zero the mean of the curve would have done better. Left: in "
+        "sample, all steps. Right: fitted to the first half of the steps and scored on the second, the theory and a "
+        "logistic with as many constants.",
         frame=pairs[["seed", "pair", "kind", *names]],
         draw=_draw_distribution,
     )
 
 
 def _draw_distribution(canvas: Canvas, frame: pd.DataFrame) -> None:
-    canvas.set_size_inches(8.5, 3)
+    canvas.set_size_inches(8.5, 3.2)
     left, right = canvas.subplots(1, 2, sharey=True)
-    for index, kind in enumerate(KINDS):
-        values = frame.loc[frame["kind"] == kind, "r2_h2"]
-        histogram(left, values, low=LOWEST_R2, colour=COLOURS[index], label=kind)
-    different = frame[frame["kind"] == KINDS[0]]
-    for index, (name, label) in enumerate((("theory_h2", "theory"), ("logistic_h2", "logistic")), start=2):
-        histogram(right, different[name], low=LOWEST_R2, colour=COLOURS[index], label=f"{label}, {KINDS[0]}")
+    for kind, line in zip(KINDS, ("-", ":"), strict=True):
+        some = frame[frame["kind"] == kind]
+        cumulative(left, some["r2_h2"], colour=COLOURS[0], linestyle=line, label=f"theory, {kind}")
+        cumulative(right, some["theory_h2"], colour=COLOURS[0], linestyle=line, label=f"theory, {kind}")
+        cumulative(right, some["logistic_h2"], colour=COLOURS[1], linestyle=line, label=f"logistic, {kind}")
     left.set_title("in sample, all steps")
     right.set_title("second half, fitted to the first")
-    left.set_ylabel("share of pairs")
+    left.set_ylabel("share of pairs below")
     for axes in (left, right):
+        axes.set_xscale("symlog", linthresh=1)
+        axes.set_xlim(LOWEST_R2, 1.05)
+        axes.axvline(0, color="#777777", linewidth=0.8)
         axes.set_xlabel("R² of ‖dh‖²")
         axes.legend(loc="upper left", fontsize=8)
 

@@ -98,9 +98,9 @@ def diagonal(panels: np.ndarray, values: np.ndarray) -> None:
         axes.plot([low, high], [low, high], color="#777777", linewidth=0.8, zorder=0)
 
 
-def histogram(axes: Axes, values: pd.Series, *, low: float, colour: str, label: str) -> None:
-    """Draw shares of values in bins from ``low`` to 1; what lies below is in the first bin."""
-    finite = values[np.isfinite(values)].clip(lower=low)
-    edges = np.linspace(low, 1, 31)
-    weights = np.full(len(finite), 1 / max(1, len(values)))
-    axes.hist(finite, bins=edges.tolist(), weights=weights, color=colour, alpha=0.55, label=label)
+def cumulative(axes: Axes, values: pd.Series, *, colour: str, linestyle: str, label: str) -> None:
+    """Draw the share of finite values below each value."""
+    finite = np.sort(values[np.isfinite(values)])
+    axes.step(
+        finite, np.arange(1, len(finite) + 1) / max(1, len(finite)), color=colour, linestyle=linestyle, label=label
+    )

@@ -25,6 +25,8 @@ def parse_seeds(value: object) -> object:
     >>> parse_seeds("0..3")
     (0, 1, 2, 3)
     """
+    if isinstance(value, int):
+        return (value,)
     if not isinstance(value, str):
         return value
     seeds: list[int] = []
@@ -41,7 +43,7 @@ def _settings(value: object) -> object:
         value = [value]
     if not isinstance(value, Sequence):
         return value
-    return tuple(one if isinstance(one, Setting) else setting(one) for one in value)
+    return tuple(setting(one) if isinstance(one, str | Mapping) else one for one in value)
 
 
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(parse_seeds), Field(min_length=1)]

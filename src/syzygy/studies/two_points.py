@@ -195,6 +195,8 @@ def _summary(rates: pd.DataFrame, asked: int) -> tuple[str, ...]:
         there += f" (of {asked} asked)"
     parts = [f"{label} {rates[name].median():.3f}" for label, name in R2_LABELS if rates[name].notna().any()]
     error = (rates["final_h2_others"] / rates["last_h2"] - 1).abs()
+    if not parts:
+        return (f"{there}. The theory could be fitted to none of them.",)
     sentences = [
         f"{there}. Median share of variance explained by the theory with two fitted rates: {', '.join(parts)}."
     ]

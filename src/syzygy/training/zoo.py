@@ -191,11 +191,14 @@ def _in_processes(jobs: Sequence[Job], store: FolderStore, processes: int, progr
                     break
             for future in done:
                 yield future.result()
-    finally:
-        # On an interrupt nobody waits for jobs: their checkpoints are on disk.
+    except BaseException:
+        # Nobody waits for jobs that an interrupt or a mistake has overtaken: their checkpoints are on disk.
         for process in list((pool._processes or {}).values()):
             process.terminate()
+        raise
+    finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        reports.close()
 
 
 _reports: "multiprocessing.Queue[float] | None" = None
