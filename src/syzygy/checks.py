@@ -93,7 +93,7 @@ def diverged(evidence: Evidence) -> Iterator[str]:
 
 @check("SZ003", "A network did not learn its task, or was still learning")
 def unlearned(evidence: Evidence) -> Iterator[str]:
-    """Report a last loss of more than 5% of the first, or an ‖dh‖² still moving in the last tenth."""
+    """Report a last loss of more than 5% of the first, or an ‖dh‖² still moving in the last tenth of the records."""
     if evidence.trajectory is None or evidence.fit is None:
         return
     loss = evidence.trajectory.loss
@@ -162,14 +162,14 @@ def few_seeds(evidence: Evidence) -> Iterator[str]:
 
 @check("SZ009", "Recorded too coarsely")
 def coarse(evidence: Evidence) -> Iterator[str]:
-    """‖dy‖² rises from a tenth to nine tenths of its end within fewer than five recorded steps."""
+    """‖dy‖² rises from a tenth to nine tenths of its largest value within fewer than five recorded steps."""
     if evidence.fit is None:
         return
     y2 = evidence.fit.curves.y2
-    with np.errstate(invalid="ignore"):
-        share = y2 / np.nanmax(y2, axis=-1, keepdims=True)
-        rising = np.sum((share > 0.1) & (share < 0.9), axis=-1)
-    fast = (rising < COARSE) & (np.nanmax(share, axis=-1) > 0.9) & (share[..., 0] < 0.1)
+    peak = np.max(np.where(np.isfinite(y2), y2, 0.0), axis=-1)
+    share = y2 / np.where(peak > 0, peak, np.nan)[..., None]
+    rising = np.sum((share > 0.1) & (share < 0.9), axis=-1)
+    fast = (rising < COARSE) & (peak > 0) & (share[..., 0] < 0.1)
     if fast.any():
         yield f"the rise of {_share(fast)} takes fewer than {COARSE} recorded steps; record more often"
 

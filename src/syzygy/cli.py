@@ -120,7 +120,9 @@ def run(
     except KeyboardInterrupt:
         left = len(begun.missing)
         done = len(begun.jobs) - left
-        _complain(f"stopped; {done} of {done + left} trainings are finished and kept, the others saved their state")
+        _complain(
+            f"stopped; {done} of {done + left} trainings are finished and kept, the others kept their last checkpoint"
+        )
         _complain(f"the same command goes on; syzygy report {begun.folder} shows what there is")
         raise typer.Exit(130) from None
     _say(begun, as_json)

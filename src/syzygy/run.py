@@ -60,7 +60,7 @@ class Run:
         RunError
             The folder cannot be used: a file is in its place, or something that is not this run.
         """
-        name = f"{study.study}-{key(study.specification())}"
+        name = f"{study.study}-{key(_identity(study.specification()))}"
         run = cls(parent / name, study)
         for place in (parent, run.folder):
             if place.exists() and not place.is_dir():
@@ -153,6 +153,13 @@ class Run:
             return lock.acquire()
         except Timeout:
             raise RunError(f"another process is training in {self.folder}; wait for it, or stop it") from None
+
+
+def _identity(specification: Any) -> Any:
+    """Leave out the words about networks, which change no number."""
+    if isinstance(specification, dict):
+        return {name: _identity(value) for name, value in specification.items() if name != "about"}
+    return [_identity(value) for value in specification] if isinstance(specification, list) else specification
 
 
 def run(study: Study, out: str | Path = "runs", *, processes: int = 1, progress: Progress | None = None) -> Result:

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
 from syzygy.checks import Evidence, findings
+from syzygy.errors import SpecificationError
 from syzygy.figures import COLOURS, Figure
 from syzygy.fitting import Fit, fit_pairs
 from syzygy.fitting.baseline import fit_logistic
@@ -17,7 +18,7 @@ from syzygy.networks import Setting
 from syzygy.recording import Schedule
 from syzygy.result import Finding, Result, Table
 from syzygy.studies.plots import LABELS, cumulative, measured_over_predicted
-from syzygy.studies.study import Count, PositiveFloat, Recorded, Seeds, Study
+from syzygy.studies.study import Count, Network, PositiveFloat, Recorded, Seeds, Study
 from syzygy.training import Job
 from syzygy.trajectory import Trajectory
 
@@ -72,7 +73,7 @@ class ImagePairs(Study):
 
     study: Literal["image-pairs"] = "image-pairs"
     task: Literal["digits", "mnist"] = "digits"
-    network: Setting = NETWORK
+    network: Network = NETWORK
     seeds: Seeds = (0, 1, 2, 3, 4)
     batch_size: Count = 64
     steps: Count | None = None
@@ -85,7 +86,9 @@ class ImagePairs(Study):
     def jobs(self) -> dict[str, Job]:
         """Give what must be trained, by the network's name."""
         options: dict[str, object] = {"per_class": self.per_class, "probe_seed": self.probe_seed}
-        if self.task == "mnist" and self.limit is not None:
+        if self.limit is not None:
+            if self.task != "mnist":
+                raise SpecificationError(f"limit is of the task mnist only; leave it out for {self.task}")
             options["limit"] = self.limit
         changes = {"steps": self.steps, "learning_rate": self.learning_rate}
         network = self.network.model_copy(update={k: v for k, v in changes.items() if v is not None})
@@ -181,15 +184,15 @@ def _summary(pairs: pd.DataFrame, one: Evidence) -> tuple[str, ...]:
     assert one.trajectory is not None
     trajectory = one.trajectory
     correct = trajectory.outputs[:, -1].argmax(-1) == trajectory.targets.argmax(-1)
-    different = pairs[pairs["kind"] == KINDS[0]]
+    different, alike = (pairs[pairs["kind"] == kind] for kind in KINDS)
+    same = f"; of pairs of one class for {(alike['r2_h2'] > EXPLAINED).mean():.0%}" if len(alike) else ""
     wins = (different["theory_error"] < different["logistic_error"])[different["theory_error"].notna()]
     return (
         f"{len(pairs)} fits: {len(pairs) // len(trajectory.seeds)} pairs of {len(trajectory.items)} probe images in "
         f"{len(trajectory.seeds)} networks, which classify {correct.mean():.0%} of the probe images at the end.",
         f"In sample, the theory explains more than {EXPLAINED:.0%} of the variance of ‖dh‖² for "
         f"{(different['r2_h2'] > EXPLAINED).mean():.0%} of the pairs of different classes (median R² "
-        f"{different['r2_h2'].median():.2f}); of pairs of one class for "
-        f"{(pairs.loc[pairs['kind'] == KINDS[1], 'r2_h2'] > EXPLAINED).mean():.0%}.",
+        f"{different['r2_h2'].median():.2f}){same}.",
         f"Fitted to the first half of training and asked for the second, it is closer to ‖dh‖² than a logistic with as "
         f"many constants for {wins.mean():.0%} of the pairs of different classes (median error "
         f"{different['theory_error'].median():.0%} against {different['logistic_error'].median():.0%} of the largest "

@@ -38,15 +38,19 @@ def parse_seeds(value: object) -> object:
     return tuple(seeds)
 
 
+def _setting(value: object) -> object:
+    """Read a network: a name of the catalogue, a table that changes one, or a whole table."""
+    return setting(value) if isinstance(value, str) or (isinstance(value, Mapping) and "like" in value) else value
+
+
 def _settings(value: object) -> object:
-    if isinstance(value, str | Mapping | Setting):
-        value = [value]
-    if not isinstance(value, Sequence):
-        return value
-    return tuple(setting(one) if isinstance(one, str | Mapping) else one for one in value)
+    one = isinstance(value, str | Mapping | Setting)
+    listed = [value] if one else value
+    return tuple(map(_setting, listed)) if isinstance(listed, Sequence) else value
 
 
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(parse_seeds), Field(min_length=1)]
+Network = Annotated[Setting, BeforeValidator(_setting)]
 Networks = Annotated[tuple[Setting, ...], BeforeValidator(_settings), Field(min_length=1)]
 Recorded = Annotated[
     Schedule,

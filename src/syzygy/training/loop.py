@@ -1,6 +1,7 @@
 """The training loop: the only one for networks under study."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from syzygy.training.checkpoint import Checkpoint
 from syzygy.training.learners import Learner, Optimiser, Single, Stack
 from syzygy.training.plan import Factory, Member, Plan, Precision, make_plan
 from syzygy.training.record import Probe, Record
+from syzygy.training.threads import WORTH_SHARING, one_thread
 from syzygy.trajectory import Trajectory
 
 
@@ -107,7 +109,8 @@ def train(
         stack=stack,
     )
     groups = [plan.members] if plan.stack else [(member,) for member in plan.members]
-    with torch.random.fork_rng(devices=[]):
+    small = plan.device == "cpu" and plan.work < WORTH_SHARING
+    with torch.random.fork_rng(devices=[]), one_thread() if small else nullcontext():
         parts = [
             _train(task, plan, members, checkpoint and checkpoint.part(index), on_step or (lambda _: None))
             for index, members in enumerate(groups)

@@ -50,6 +50,7 @@ class Plan:
     precision: Precision
     device: str
     stack: bool
+    items: int
     task: str
     network: dict[str, Any] | str
 
@@ -64,6 +65,14 @@ class Plan:
     @property
     def _dtype(self) -> torch.dtype:
         return torch.float64 if self.precision == "float64" else torch.float32
+
+    @property
+    def work(self) -> int:
+        """About the multiplications of a step's forward pass: each weight once per item."""
+        with torch.random.fork_rng(devices=[]):
+            network = self.make(self.members[0])
+        together = len(self.members) if self.stack else 1
+        return together * self.items * sum(weight.numel() for weight in network.parameters())
 
     def about(self) -> dict[str, Any]:
         """Give everything that the numbers depend on, fit for JSON."""
@@ -126,6 +135,7 @@ def make_plan(
         precision=precision,
         device=device,
         stack=stack,
+        items=batch_size or len(task.items),
         task=task.name,
         network=row.model_dump() if row else getattr(network, "__qualname__", str(network)),
     )

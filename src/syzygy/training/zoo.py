@@ -7,13 +7,9 @@ import queue
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-
-import torch
-from threadpoolctl import threadpool_limits
 
 from syzygy.networks import Setting
 from syzygy.recording import Schedule
@@ -22,6 +18,7 @@ from syzygy.tasks import TASKS
 from syzygy.training.checkpoint import Checkpoint
 from syzygy.training.loop import train
 from syzygy.training.plan import STACK_OPERATIONS, Precision
+from syzygy.training.threads import one_thread
 from syzygy.trajectory import Trajectory
 
 #: Called with the work done since the last call, in the units of :attr:`Job.work`.
@@ -159,21 +156,9 @@ def _dimensions(task: str, options: str) -> tuple[int, int]:
 
 def _train(job: Job, store: Store, progress: Progress | None) -> Job:
     checkpoint = Checkpoint(store.checkpoint(job.asked())) if isinstance(store, FolderStore) else None
-    with _one_thread():
+    with one_thread():  # processes shall not compete
         store.put(job.asked(), job.run(checkpoint, progress))
     return job
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread for this process: two items are no work for two, and processes shall not compete."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _in_processes(jobs: Sequence[Job], store: FolderStore, processes: int, progress: Progress | None) -> Iterator[Job]:
