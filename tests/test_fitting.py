@@ -333,12 +333,12 @@ def test_networks_that_stopped_are_fitted_to_what_was_seen():
 def test_one_constant_curve_does_not_count_but_does_not_hinder():
     """A frozen representation: ‖dh‖² is constant, ‖dy‖² and w still tell eta_y."""
     theory = PairTheory(1e-30, 0.06, 1.0, 0.5)
-    fit = fit_pairs(curves_of(theory, start_towards(theory, 1.0, 0.01, 1.0), EVEN))
+    fit = fit_pairs(with_noise(curves_of(theory, start_towards(theory, 1.0, 0.01, 1.0), EVEN), 0.01, networks=5))
     assert np.isnan(fit.r2["h2"]).all()
-    assert fit.eta_y.value.item() == pytest.approx(0.06, rel=1e-6)
-    assert fit.r2["y2"].item() == pytest.approx(1, abs=1e-9)
+    np.testing.assert_allclose(fit.eta_y.value, 0.06, rtol=0.02)
+    assert np.all(fit.r2["y2"] > 0.999)
     assert not fit.identified.any()
-    assert not fit.eta_h.high.item() < 2 * fit.eta_h.value.item()
+    assert not np.any(fit.eta_h.high < 2 * fit.eta_h.value)
 
 
 def test_another_scaling_is_refused():
@@ -368,9 +368,8 @@ def three_logistics(theory, start, times):
     rise = 1 / (1 + np.exp(-(times - 120) / 25))
     bump = 0.3 * np.exp(-(((times - 170) / 30) ** 2))
     shape = {"h2": 0.6 * (rise + bump), "y2": 0.5 * rise, "w": 0.5 * (rise - np.sqrt(np.maximum(rise, 0)))}
-    for name, values in shape.items():
-        values += getattr(curves, name)[0, 0, 0] - values[0]
-    return replace(curves, **{name: values[None, None] for name, values in shape.items()})
+    moved = {name: values - values[0] + getattr(curves, name)[0, 0, 0] for name, values in shape.items()}
+    return replace(curves, **{name: values[None, None] for name, values in moved.items()})
 
 
 HARD = {
@@ -449,7 +448,7 @@ def test_closed_form_start_has_the_exact_ratio_and_rates_up_to_the_error_of_trap
         log = closed_form(problems, problems.usable)[0]
         assert np.exp(log[0] - log[1]) == pytest.approx(float(theory.eta_h / theory.eta_y), rel=1e-6)
         errors.append(abs(np.exp(log[0]) / float(theory.eta_h) - 1))
-    assert errors[-1] < 2e-3
+    assert errors[-1] < 1e-2
     assert errors[1] < errors[0] / 3
     assert errors[2] < errors[1] / 3
 
@@ -461,16 +460,12 @@ def test_closed_form_start_is_left_out_where_it_is_negative():
     assert np.isfinite(valleys(problems, problems.usable)).all()
 
 
-def test_scan_finds_the_valley_where_the_closed_form_is_spoilt():
-    """Coarse noise, from a start so small that ratios to it are noise: what remains is the scan."""
-    theory, start, times = REGIMES["tiny start"]
-    curves = with_noise(curves_of(theory, start, times), 0.03, networks=30, seed=5)
-    problems = Problems(curves, "curve")
-    spoilt = np.abs(closed_form(problems, problems.usable) - np.log([0.03, 0.06])).max(axis=1)
-    assert np.mean(~(spoilt < 0.5)) > 0.5
-    fit = fit_pairs(curves)
-    np.testing.assert_allclose(fit.eta_h.value, 0.03, rtol=0.06)
-    np.testing.assert_allclose(fit.eta_y.value, 0.06, rtol=0.06)
+@regimes
+def test_scan_alone_finds_the_valley(theory, start, times, monkeypatch):
+    monkeypatch.setattr("syzygy.fitting.starts.closed_form", lambda _, chosen: np.full((len(chosen), 2), np.nan))
+    fit = fit_pairs(curves_of(theory, start, times))
+    assert fit.eta_h.value.item() == pytest.approx(float(theory.eta_h), rel=1e-6)
+    assert fit.eta_y.value.item() == pytest.approx(float(theory.eta_y), rel=1e-6)
 
 
 # ── Many small least-squares problems ────────────────────────────────────────────────────────────────
@@ -548,8 +543,23 @@ def test_autocorrelation_time_of_ar1_noise(memory):
     """(1 + a)/(1 − a), within 10% in the mean over forty series of twenty thousand steps."""
     noise = np.random.default_rng(6).standard_normal((40, 20_000))
     series = lfilter([1], [1, -memory], noise, axis=-1)
-    time = autocorrelation_time(series, np.full(40, 20_000))
+    time = autocorrelation_time(series[None], np.array([20_000]))
     assert time.mean() == pytest.approx((1 + memory) / (1 - memory), rel=0.1)
+
+
+def test_autocorrelation_time_is_the_sum_up_to_the_first_negative_correlation():
+    """Of a short slow series, where wrapping round its end would show."""
+    series = np.linspace(1, -1, 30) + 0.1 * np.random.default_rng(4).standard_normal((3, 30))
+    (found,) = autocorrelation_time(series[None], np.array([30]))
+    for row, time in zip(series, found, strict=True):
+        expected = 1.0
+        for lag in range(1, 30):
+            correlation = row[lag:] @ row[:-lag] / (row @ row)
+            if correlation <= 0:
+                break
+            expected += 2 * correlation
+        assert time == pytest.approx(expected, rel=1e-9)
+        assert time < 15
 
 
 def test_autocorrelation_time_lies_between_one_and_half_of_the_steps():
@@ -656,11 +666,11 @@ def test_rates_of_a_bare_plateau_are_not_identified():
 
 
 def test_the_encoders_rate_is_not_identified_where_it_does_not_matter():
-    """A distance far above A_low: the decoder learns alone, and ‖dh‖² hides in noise of a thousandth of its size."""
+    """A distance far above A_low: the decoder learns alone, and ‖dh‖² hides in noise of a hundredth of its size."""
     theory = PairTheory(0.001, 0.0005, 1.0, 0.5)
     start = start_towards(theory, 100.0, 0.01, 1.0)
     clean = curves_of(theory, start, EVEN)
-    noise = 0.1 * np.random.default_rng(3).standard_normal((20, 1, 401))
+    noise = np.random.default_rng(3).standard_normal((20, 1, 401))
     noise[..., 0] = 0
     curves = replace(with_noise(clean, 0.02, networks=20, seed=4), h2=clean.h2 + noise)
     fit = fit_pairs(curves)
@@ -678,7 +688,7 @@ def test_the_encoders_rate_is_not_identified_where_it_does_not_matter():
 def test_share_of_variance_explained():
     measured = np.array([[0.0, 1, 2, 3], [0, 1, 2, 3], [5, 5, 5, 5], [0, 2, np.nan, np.nan], [np.nan] * 4])
     predicted = np.array([[0.0, 1, 2, 3], [1.5] * 4, [5, 5, 5, 4], [0, 1, 7, 7], [0.0] * 4])
-    np.testing.assert_allclose(r_squared(measured, predicted), [1, 0, np.nan, 0.5, np.nan])
+    np.testing.assert_allclose(r_squared(measured, predicted), [1, 0, np.nan, 0.5, np.nan], atol=1e-12)
     assert np.isnan(r_squared(measured[0], predicted[0] * np.nan))
 
 
@@ -778,7 +788,9 @@ def test_richness_of_agreeing_pairs_is_infinite():
 
 
 def test_table_has_a_row_for_each_network_and_pair():
-    pairs = side_by_side(curves_of(*REGIMES["rich"]), curves_of(*REGIMES["balanced"]), curves_of(*REGIMES["decoder-lazy"]))
+    pairs = side_by_side(
+        curves_of(*REGIMES["rich"]), curves_of(*REGIMES["balanced"]), curves_of(*REGIMES["decoder-lazy"])
+    )
     pairs = replace(pairs, dx2=np.array([1.2, 1.1, 1.0]))
     fit = fit_pairs(with_noise(pairs, 0.05, networks=2, seed=3))
     frame = fit.to_pandas()
