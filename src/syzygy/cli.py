@@ -222,7 +222,11 @@ def _train(begun: Run, processes: int) -> None:
     )
     with Progress(*columns, console=Console(stderr=True), speed_estimate_period=60) as bars:
         bar = bars.add_task(f"{begun.study.study}: {len(jobs)} trainings", total=sum(job.work for job in jobs))
-        begun.train(processes, lambda work: bars.advance(bar, work))
+        try:
+            begun.train(processes, lambda work: bars.advance(bar, work))
+        except SyzygyError:
+            bars.console.quiet = not bars.console.is_terminal  # the mistake says it all
+            raise
         bars.update(bar, completed=sum(job.work for job in jobs))
 
 

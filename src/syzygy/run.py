@@ -68,7 +68,7 @@ class Run:
         kept = run.folder / SPECIFICATION
         if run.folder.exists() and any(run.folder.iterdir()) and not kept.is_file():
             raise RunError(f"{run.folder} exists and is no run; name another folder with --out, nothing was changed")
-        if kept.is_file() and cls.at(run.folder).study != study:
+        if kept.is_file() and _identity(cls.at(run.folder).study.specification()) != _identity(study.specification()):
             raise RunError(f"{kept} is not what was asked here at first; move the folder away, nothing was changed")
         if not kept.is_file() and run.jobs:  # what cannot be trained is refused before there is a folder
             try:
