@@ -129,7 +129,7 @@ def unfitted(evidence: Evidence) -> Iterator[str]:
         return
     without = ~evidence.fit.fitted
     if without.any():
-        yield f"no rates for {_share(without)}: the representations coincide at the start, or nothing moves"
+        yield f"no rates for {_share(without)}: diverged at once, one representation at the start, or no movement"
     astray = evidence.fit.fitted & ~evidence.fit.converged
     if astray.any():
         yield f"the search did not converge for {_share(astray)}"

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
+from typer.core import TyperGroup
 
 from syzygy.errors import SpecificationError, SyzygyError, UnknownName
 from syzygy.networks import catalogue
@@ -26,7 +27,34 @@ from syzygy.tasks import TASKS
 from syzygy.tasks.mnist import DATA_VARIABLE
 from syzygy.theory import PairState, PairTheory, solve
 
+#: What typer raises for a command that it cannot read.
+USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
+
+
+class _OneLine(TyperGroup):
+    """Says what is wrong with a command in one line, as everything else here does."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        return _in_one_line(super().make_context, *args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        return _in_one_line(super().invoke, ctx)
+
+
+def _in_one_line(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    try:
+        return function(*args, **kwargs)
+    except USAGE_ERROR as mistake:
+        if type(mistake).__name__ == "NoArgsIsHelpError":  # no mistake: it shows the help
+            raise
+        context = getattr(mistake, "ctx", None)
+        tip = f"; {context.command_path} -h shows what there is" if context else ""
+        _complain(f"{mistake.format_message().rstrip('.')}{tip}")
+        raise typer.Exit(2) from None
+
+
 app = typer.Typer(
+    cls=_OneLine,
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
@@ -221,7 +249,9 @@ def _train(begun: Run, processes: int) -> None:
         TimeRemainingColumn(elapsed_when_finished=False),
     )
     with Progress(*columns, console=Console(stderr=True), speed_estimate_period=60) as bars:
-        bar = bars.add_task(f"{begun.study.study}: {len(jobs)} trainings", total=sum(job.work for job in jobs))
+        bar = bars.add_task(
+            f"{begun.study.study}: {len(jobs)} training{'s' * (len(jobs) != 1)}", total=sum(job.work for job in jobs)
+        )
         try:
             begun.train(processes, lambda work: bars.advance(bar, work))
         except SyzygyError:

@@ -96,8 +96,10 @@ class FolderStore:
         path = self._path(asked)
         try:
             with xr.open_datatree(path, engine="zarr", consolidated=False) as tree:
-                return Trajectory(tree.load())
-        except (OSError, ValueError, KeyError, RuntimeError) as damaged:
+                found = Trajectory(tree.load())
+                found.check()
+                return found
+        except (OSError, ValueError, LookupError, RuntimeError) as damaged:
             raise DataError(f"{path} is damaged ({damaged}); remove it and run again") from damaged
 
     def put(self, asked: Specification, trajectory: Trajectory) -> None:

@@ -183,6 +183,20 @@ class Trajectory:
         """What made it."""
         return dict(json.loads(self.tree.attrs["about"]))
 
+    def check(self) -> None:
+        """See that everything is there.
+
+        Raises
+        ------
+        LookupError
+            Something is not.
+        """
+        for name in (STEP, "seed", "gain", "loss", "outputs", "inputs", "targets"):
+            self._root(name)
+        for name in ("items", "fates", "about"):
+            json.loads(self.tree.attrs[name])
+        self.representation(self.layers[0])
+
     def representation(self, layer: str) -> Array:
         """Give a layer's representations, ``(network, step, item, unit)``.
 

@@ -107,7 +107,13 @@ class Setting(BaseModel):
             return sum(p.numel() for p in self._architecture(input_dim, output_dim).parameters())
 
     def operations(self, input_dim: int, output_dim: int) -> int:
-        """Count the multiplications of one item's forward pass: a convolution uses each weight at every position."""
+        """Count the multiplications of one item's forward pass: a convolution uses each weight at every position.
+
+        Raises
+        ------
+        UnknownName
+            The network lacks the watched ``layer``; the near ones are listed.
+        """
         counted: list[int] = []
 
         def count(module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
@@ -118,6 +124,7 @@ class Setting(BaseModel):
             network = self._architecture(input_dim, output_dim).eval()
             for module in network.modules():
                 module.register_forward_hook(count)
+            _known("layer", self.layer, {path: module for path, module in network.named_modules() if path})
             network(torch.empty(1, input_dim))
         return sum(counted)
 
@@ -168,6 +175,6 @@ def setting(asked: str | Mapping[str, Any]) -> Setting:
 
 
 def _known(kind: str, name: str, table: Mapping[str, object]) -> str:
-    if name not in table:
+    if not isinstance(name, str) or name not in table:
         raise UnknownName(kind, str(name), table)
     return name

@@ -35,7 +35,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
             if len(header) < 4 + 4 * dimensions or header[:4] != bytes([0, 0, UNSIGNED_BYTES, dimensions]):
                 raise DataError(
                     f"{path} is not an idx file of bytes with {dimensions} axes: it begins with "
-                    f"{header.hex() or 'nothing'}, not {bytes([0, 0, UNSIGNED_BYTES, dimensions]).hex()} and their sizes"
+                    f"{header.hex() or 'nothing'}, not {bytes([0, 0, UNSIGNED_BYTES, dimensions]).hex()} and sizes"
                 )
             shape = [int(n) for n in np.frombuffer(header, ">u4", offset=4)]
             expected = int(np.prod(shape, dtype=object))

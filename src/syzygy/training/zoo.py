@@ -5,8 +5,10 @@ import multiprocessing
 import os
 import queue
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 from syzygy.networks import Setting
 from syzygy.recording import Schedule
 from syzygy.store import FolderStore, Store
-from syzygy.tasks import TASKS
+from syzygy.tasks import SIZES, TASKS
 from syzygy.training.checkpoint import Checkpoint
 from syzygy.training.loop import train
 from syzygy.training.plan import STACK_OPERATIONS, Precision
@@ -150,6 +152,8 @@ def _operations(job: Job) -> int:
 
 @cache
 def _dimensions(task: str, options: str) -> tuple[int, int]:
+    if task in SIZES:
+        return SIZES[task]
     made = TASKS[task](**json.loads(options))
     return made.input_dim, made.output_dim
 
@@ -166,7 +170,8 @@ def _in_processes(jobs: Sequence[Job], store: FolderStore, processes: int, progr
     reports: multiprocessing.Queue[float] = context.Queue()
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_worker, initargs=(reports,))
     try:
-        pending: set[Future[Job]] = {pool.submit(_train_here, job, store) for job in jobs}
+        with _uninterrupted():
+            pending: set[Future[Job]] = {pool.submit(_train_here, job, store) for job in jobs}
         while pending:
             done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
             while progress:
@@ -189,18 +194,37 @@ def _in_processes(jobs: Sequence[Job], store: FolderStore, processes: int, progr
 _reports: "multiprocessing.Queue[float] | None" = None
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let processes that start in here ignore interrupts from their first moment: those are their parent's business."""
+    if threading.current_thread() is not threading.main_thread():  # where Python sets no handlers
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _worker(reports: "multiprocessing.Queue[float]") -> None:
-    """Prepare a process: interrupts are its parent's business."""
+    """Prepare a process: interrupts are its parent's business, and it ends with its parent."""
     global _reports  # noqa: PLW0603  (an initialiser has nowhere else to put what it is handed)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _reports = reports
+    threading.Thread(target=_follow, daemon=True).start()
+
+
+def _follow() -> None:
+    """End with the parent, however it ends: a process that waits for its next job would wait for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _train_here(job: Job, store: FolderStore) -> Job:
     def report(work: float) -> None:
-        parent = multiprocessing.parent_process()
-        if parent is not None and not parent.is_alive():
-            os._exit(1)  # killed, and nobody else would stop this process
         assert _reports is not None
         _reports.put(work)
 
