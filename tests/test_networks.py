@@ -120,7 +120,7 @@ def test_every_row_builds_and_has_the_layer_that_it_watches():
 def test_operations_count_a_convolutions_weights_at_every_position():
     narrow = setting({"like": "narrow", "name": "x"})
     assert narrow.operations(1, 1) == narrow.size(1, 1)
-    small = setting({"like": "cnn", "name": "x", "width": 60, "depth": 2})
+    small = setting({"like": "cnn", "name": "x", "width": 60, "depth": 2, "layer": "hidden.1"})
     assert small.operations(1, 1) == 120 + (220 + 20) * 50 + (4400 + 20) * 40 + (220 + 1) * 30 + 31
 
 

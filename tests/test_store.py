@@ -94,8 +94,8 @@ def test_the_order_of_keys_does_not_matter(store):
 
 def test_what_is_put_again_replaces_what_was_there(store):
     store.put(ASKED, a_trajectory())
-    store.put(ASKED, a_trajectory(networks=3, representations={}))
-    assert_same(store.get(ASKED), a_trajectory(networks=3, representations={}))
+    store.put(ASKED, a_trajectory(networks=3, recorded=2))
+    assert_same(store.get(ASKED), a_trajectory(networks=3, recorded=2))
 
 
 def test_two_specifications_are_kept_apart(store):

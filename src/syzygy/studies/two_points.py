@@ -140,7 +140,8 @@ class TwoPoints(Study):
 RATES_CAPTION = (
     "Effective learning rates per step, fitted to each network, with 95% intervals; the share of variance that the "
     "theory explains; and the squared distance at the end: measured, predicted with the network's own rates (in "
-    "sample), and predicted with the geometric mean of the other seeds' rates (out of sample)."
+    "sample), and predicted with the geometric mean of the other seeds' identified rates (out of "
+    "sample)."
 )
 
 
@@ -159,7 +160,7 @@ def _rates(one: Evidence) -> pd.DataFrame:
 def _from_others(fit: Fit) -> list[float]:
     """Give the final distance of each network with the rates of the others, from its own start."""
     ratio = np.log(fit.eta_h.value[:, 0] / fit.eta_y.value[:, 0])
-    usable = fit.converged[:, 0]
+    usable = fit.identified[:, 0]
     predictions = []
     for index in range(len(ratio)):
         others = usable & (np.arange(len(ratio)) != index)
@@ -194,7 +195,8 @@ def _summary(rates: pd.DataFrame, asked: int) -> tuple[str, ...]:
     if count < asked:
         there += f" (of {asked} asked)"
     parts = [f"{label} {rates[name].median():.3f}" for label, name in R2_LABELS if rates[name].notna().any()]
-    error = (rates["final_h2_others"] / rates["last_h2"] - 1).abs()
+    sure = rates[rates["identified"]]
+    error = (sure["final_h2_others"] / sure["last_h2"] - 1).abs()
     if not parts:
         return (f"{there}. The theory could be fitted to none of them.",)
     sentences = [
@@ -202,11 +204,12 @@ def _summary(rates: pd.DataFrame, asked: int) -> tuple[str, ...]:
     ]
     if error.notna().any():
         sentences.append(
-            "The final distance predicted with the rates of other seeds is off by "
-            f"{error.median():.1%} (median; worst {error.max():.1%})."
+            f"Where the rates are identified ({len(sure)} networks), the final distance predicted with those of other "
+            f"seeds is off by {error.median():.1%} (median; worst {error.max():.1%})."
         )
-    regimes = rates.loc[rates["regime"] != "", "regime"].value_counts()
-    sentences.append("Regimes: " + ", ".join(f"{name} {number}" for name, number in regimes.items()) + ".")
+    regimes = sure["regime"].value_counts()
+    if len(regimes):
+        sentences.append("Regimes: " + ", ".join(f"{name} {number}" for name, number in regimes.items()) + ".")
     return tuple(sentences)
 
 

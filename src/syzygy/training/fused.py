@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from scipy.linalg import blas
 from threadpoolctl import threadpool_limits
@@ -25,7 +26,10 @@ FEW_ROWS = 4
 #: Below so many weights the calls cost more than the bytes.
 SMALL = 64 * 64
 
-_BLAS = {torch.float32: (blas.sgemv, blas.sger), torch.float64: (blas.dgemv, blas.dger)}
+#: Weights begin at multiples of so many numbers, the width of a cache line.
+ALIGNED = 16
+
+_GER = {torch.float32: blas.sger, torch.float64: blas.dger}
 
 
 @contextmanager
@@ -43,6 +47,7 @@ def fused_sgd(network: nn.Module, learning_rate: float, example: Tensor) -> Iter
         An input, passed once to see which layers it meets, and how often.
     """
     linear = _met_once(network, example)
+    _side_by_side([module.weight for module in linear])
     trainable = [p for p in network.parameters() if p.requires_grad]
     threads = threadpool_limits(1, user_api="blas")  # row by row there is nothing to share out
     hooks = [p.register_post_accumulate_grad_hook(lambda p: _descend(p, learning_rate)) for p in trainable]  # type: ignore[no-untyped-call]
@@ -56,6 +61,19 @@ def fused_sgd(network: nn.Module, learning_rate: float, example: Tensor) -> Iter
             hook.remove()
         for module in linear:
             del module.forward
+
+
+def _side_by_side(weights: list[Tensor]) -> None:
+    """Move large weights on the CPU into one block of memory, which NumPy asks the system to map in large pages."""
+    large = [w for w in weights if w.numel() >= SMALL and w.device.type == "cpu" and w.dtype in _GER]
+    if not large or len({w.dtype for w in large}) > 1:
+        return
+    ends = np.cumsum([-(-w.numel() // ALIGNED) * ALIGNED for w in large])
+    block = np.empty(ends[-1], dtype=large[0].detach().numpy().dtype)
+    for weight, start in zip(large, [0, *ends], strict=False):
+        place = block[start : start + weight.numel()].reshape(tuple(weight.shape))
+        place[...] = weight.detach().numpy()
+        weight.data = torch.from_numpy(place)
 
 
 def _met_once(network: nn.Module, example: Tensor) -> list[nn.Linear]:
@@ -98,51 +116,46 @@ class _Layer:
     def __init__(self, module: nn.Linear, learning_rate: float):
         self.weight, self.bias, self.learning_rate = module.weight, module.bias, learning_rate
         weight = module.weight.detach()
-        fits = (
-            weight.numel() >= SMALL and weight.device.type == "cpu" and weight.dtype in _BLAS and weight.is_contiguous()
-        )
-        # A view in the column order of BLAS: it changes with the weights, and they with it.
-        self._view = weight.numpy().T if fits else None
-        self._gemv, self._ger = _BLAS.get(weight.dtype, _BLAS[torch.float64])
+        fits = weight.numel() >= SMALL and weight.device.type == "cpu" and weight.dtype in _GER
+        # Views: they change with the parameters, and the parameters with them.
+        self._weight: Any = weight.numpy() if fits and weight.is_contiguous() else None
+        self._bias = module.bias.detach().numpy() if fits and module.bias is not None else None
+        self._ger: Any = _GER.get(weight.dtype)
 
     def __call__(self, x: Tensor) -> Tensor:
         out: Tensor = _Pass.apply(x, self.weight, self)  # type: ignore[no-untyped-call]
         return out
 
     def few(self, rows: Tensor) -> bool:
-        """Whether BLAS row by row is the faster way."""
-        return self._view is not None and rows.ndim == 2 and len(rows) <= FEW_ROWS
+        """Whether NumPy and BLAS are the faster way."""
+        return self._weight is not None and rows.ndim == 2 and rows.shape[0] <= FEW_ROWS
 
     def affine(self, x: Tensor) -> Tensor:
         """Give ``x·Wᵀ + b``."""
         if not self.few(x):
             return affine(x, self.weight, self.bias)
-        out = x.new_zeros(len(x), len(self.weight))
-        if self.bias is not None:
-            out += self.bias.detach()
-        for row, into in zip(x.numpy(), out.numpy(), strict=True):
-            self._gemv(1.0, self._view, row, beta=1.0, y=into, trans=1, overwrite_y=1)
-        return out
+        out = x.numpy() @ self._weight.T
+        if self._bias is not None:
+            out += self._bias
+        return torch.from_numpy(out)
 
     def back(self, gradient: Tensor) -> Tensor:
         """Give ``gradient·W``."""
-        if not self.few(gradient):
-            return gradient @ self.weight
-        out = gradient.new_empty(len(gradient), self.weight.shape[1])
-        for row, into in zip(gradient.numpy(), out.numpy(), strict=True):
-            self._gemv(1.0, self._view, row, beta=0.0, y=into, overwrite_y=1)
-        return out
+        return torch.from_numpy(gradient.numpy() @ self._weight) if self.few(gradient) else gradient @ self.weight
 
     def descend(self, gradient: Tensor, x: Tensor) -> None:
         """Subtract ``learning_rate·gradientᵀ·x`` from the weights, and the gradient's sum from the bias."""
-        gradient, x = gradient.reshape(-1, gradient.shape[-1]), x.reshape(-1, x.shape[-1])
-        if self.bias is not None:
-            self.bias.sub_(gradient.sum(0), alpha=self.learning_rate)
         if not self.few(gradient):
+            gradient, x = gradient.reshape(-1, gradient.shape[-1]), x.reshape(-1, x.shape[-1])
             self.weight.addmm_(gradient.t(), x, alpha=-self.learning_rate)
+            if self.bias is not None:
+                self.bias.sub_(gradient.sum(0), alpha=self.learning_rate)
             return
+        columns = self._weight.T  # in the order that BLAS updates in place
         for row, entered in zip(gradient.numpy(), x.numpy(), strict=True):
-            self._ger(-self.learning_rate, entered, row, a=self._view, overwrite_a=1)
+            self._ger(-self.learning_rate, entered, row, a=columns, overwrite_a=1)
+            if self._bias is not None:
+                self._bias -= self.learning_rate * row
         torch.autograd.graph.increment_version(self.weight)  # BLAS wrote behind autograd's back
 
 

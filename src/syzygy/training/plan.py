@@ -20,7 +20,7 @@ from syzygy.tasks import Task
 from syzygy.training.learners import Optimiser
 
 #: Networks of up to so many multiplications per item train as a stack (``benchmarks/training.py`` shows the crossover).
-STACK_OPERATIONS = 50_000
+STACK_OPERATIONS = 150_000
 
 Precision = Literal["float32", "float64"]
 Factory = Callable[[int], nn.Module]
