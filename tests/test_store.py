@@ -54,7 +54,7 @@ def assert_same(ours, theirs):
         np.testing.assert_array_equal(mine, yours)
     for name in ("items", "fates", "about"):
         assert getattr(ours, name) == getattr(theirs, name)
-    assert set(ours.layers) == set(theirs.layers)
+    assert ours.layers == theirs.layers
     for layer in ours.layers:
         assert ours.representation(layer).dtype == theirs.representation(layer).dtype
         np.testing.assert_array_equal(ours.representation(layer), theirs.representation(layer))
@@ -166,10 +166,14 @@ DAMAGED = {
     "attributes": ".zattrs",
     "array": "loss/.zarray",
     "layer": "layers/hidden.1/representation/1.0.0.0",
+    "outputs": "outputs/0.0.0.0",
+    "loss": "loss/0.0",
+    "seeds": "seed/0",
 }
 
 
-@pytest.mark.parametrize("how", ["truncated", "empty", "garbage"])
+@pytest.mark.filterwarnings("ignore:Object at .* is not recognized")  # Zarr, of what is left
+@pytest.mark.parametrize("how", ["truncated", "empty", "garbage", "gone"])
 @pytest.mark.parametrize("where", DAMAGED)
 def test_a_damaged_trajectory_is_refused_with_its_place(tmp_path, where, how):
     store = FolderStore(tmp_path)
@@ -177,9 +181,11 @@ def test_a_damaged_trajectory_is_refused_with_its_place(tmp_path, where, how):
     path = tmp_path / f"{key(ASKED)}.zarr"
     damaged = DAMAGED[where]
     content = (path / damaged).read_bytes()
-    (path / damaged).write_bytes(
-        {"truncated": content[: len(content) // 2], "empty": b"", "garbage": b"\x07" * len(content)}[how]
-    )
+    (path / damaged).unlink()
+    if how != "gone":
+        (path / damaged).write_bytes(
+            {"truncated": content[: len(content) // 2], "empty": b"", "garbage": b"\x07" * len(content)}[how]
+        )
     with pytest.raises(DataError, match=rf"{key(ASKED)}\.zarr is damaged \(.*\); remove it and run again"):
         store.get(ASKED)
     (path / damaged).write_bytes(content)
@@ -339,3 +345,22 @@ def test_a_joined_trajectory_can_be_stored(store):
     joined = Trajectory.join(parts)
     store.put(ASKED, joined)
     assert_same(store.get(ASKED), joined)
+
+
+@pytest.mark.parametrize("field", ["inputs", "targets", "gains", "fates"])
+def test_a_trajectory_of_too_few_items_or_networks_is_refused(field):
+    fields = {
+        "steps": [0, 1],
+        "loss": np.zeros((3, 2)),
+        "outputs": np.zeros((3, 2, 4, 1)),
+        "representations": {"hidden.0": np.zeros((3, 2, 4, 5))},
+        "inputs": np.zeros((4, 1)),
+        "targets": np.zeros((4, 1)),
+        "items": list("abcd"),
+        "seeds": range(3),
+        "gains": [1.0] * 3,
+        "fates": ["trained"] * 3,
+    }
+    assert Trajectory.of(**fields).layers == ("hidden.0",)
+    with pytest.raises(ShapeError, match=field):
+        Trajectory.of(**(fields | {field: fields[field][:-1]}))

@@ -350,3 +350,14 @@ def test_the_real_mnist_has_its_known_counts_and_moments():
     assert task.inputs.mean() == pytest.approx(0, abs=2e-4)  # so the normalisation is that of these pixels
     assert task.inputs.std() == pytest.approx(1, abs=2e-4)
     assert len(task.pairs) == 190
+
+
+@pytest.mark.parametrize("inputs", [np.zeros(2), np.float64(1.0)])
+def test_inputs_without_an_item_axis_and_another_are_refused(inputs):
+    with pytest.raises(ShapeError, match=r"inputs of task 'bare' must be \(item, …\)"):
+        Task("bare", inputs, np.zeros((2, 1)), ("A", "B"))
+
+
+def test_a_negative_seed_of_the_probe_is_refused():
+    with pytest.raises(SpecificationError, match="probe_seed must be zero or more"):
+        digits(probe_seed=-1)

@@ -967,3 +967,30 @@ def test_small_networks_use_one_thread_and_the_number_is_restored(monkeypatch, s
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+# What cannot be is refused
+
+
+def test_a_checkpoint_of_other_data_is_refused(tmp_path):
+    def stop(_updates):
+        raise KeyboardInterrupt
+
+    asked = {"network": "two_layer", "steps": 50, "record": every(10)}
+    with pytest.raises(KeyboardInterrupt):
+        train(two_points(dx2=1.0), **asked, checkpoint=Checkpoint(tmp_path, seconds=0), on_step=stop)
+    with pytest.raises(RunError, match="of another training"):
+        train(two_points(dx2=2.0), **asked, checkpoint=Checkpoint(tmp_path, seconds=0))
+
+
+def test_modules_with_noise_of_their_own_are_not_stacked():
+    def network(_seed):
+        return nn.Sequential(nn.Linear(1, 8), nn.Dropout(0.1), nn.Linear(8, 1))
+
+    with pytest.raises(SpecificationError, match="cannot train in a stack"):
+        train(two_points(), network, seeds=range(2), layers=["0"], steps=5, learning_rate=0.1, stack=True)
+
+
+def test_a_function_that_gives_no_module_is_refused():
+    with pytest.raises(SpecificationError, match=r"must give a torch\.nn\.Module; it gave int"):
+        train(two_points(), lambda seed: seed, layers=["0"], steps=5, learning_rate=0.1)

@@ -89,6 +89,14 @@ class Trajectory:
         networks = len(np.atleast_1d(seeds))
         _check(outputs, (networks, np.size(steps), len(items), np.shape(targets)[-1]), "outputs")
         _check(loss, (networks, np.size(steps)), "loss")
+        for what, given, expected in (
+            ("inputs", inputs, len(items)),
+            ("targets", targets, len(items)),
+            ("gains", [0.0] * networks if gains is None else gains, networks),
+            ("fates", [""] * networks if fates is None else fates, networks),
+        ):
+            if len(np.atleast_1d(np.asarray(given))) != expected:
+                raise ShapeError(f"{what} must be {expected}, one per item or network; got {len(np.atleast_1d(given))}")
         root = xr.Dataset(
             {
                 "loss": ((NETWORK, STEP), loss),
@@ -105,6 +113,7 @@ class Trajectory:
                 ),
             },
             attrs={
+                LAYERS: json.dumps(list(representations)),
                 "items": json.dumps(list(items), ensure_ascii=False),
                 "fates": json.dumps(list(fates or ["trained"] * networks)),
                 "about": json.dumps(dict(about or {}), ensure_ascii=False, sort_keys=True),
@@ -131,7 +140,7 @@ class Trajectory:
     @property
     def layers(self) -> tuple[str, ...]:
         """Module paths of the watched layers."""
-        return tuple(self.tree[LAYERS].children) if LAYERS in self.tree.children else ()
+        return tuple(json.loads(self.tree.attrs[LAYERS]))
 
     @property
     def steps(self) -> NDArray[np.int64]:
@@ -182,20 +191,6 @@ class Trajectory:
     def about(self) -> dict[str, Any]:
         """What made it."""
         return dict(json.loads(self.tree.attrs["about"]))
-
-    def check(self) -> None:
-        """See that everything is there.
-
-        Raises
-        ------
-        LookupError
-            Something is not.
-        """
-        for name in (STEP, "seed", "gain", "loss", "outputs", "inputs", "targets"):
-            self._root(name)
-        for name in ("items", "fates", "about"):
-            json.loads(self.tree.attrs[name])
-        self.representation(self.layers[0])
 
     def representation(self, layer: str) -> Array:
         """Give a layer's representations, ``(network, step, item, unit)``.

@@ -46,6 +46,8 @@ class Task:
     def __post_init__(self) -> None:
         for field in ("inputs", "targets"):
             array = np.asarray(getattr(self, field), dtype=np.float64)
+            if array.ndim < 2:
+                raise ShapeError(f"{field} of task {self.name!r} must be (item, …), two axes or more: {array.shape}")
             if not np.all(np.isfinite(array)):
                 bad = int(np.argwhere(~np.isfinite(array))[0][0])
                 raise DataError(f"{field} of task {self.name!r} are not finite, first at item {bad}; clean the data")
@@ -113,6 +115,8 @@ def labelled(
     probe_seed
         Seed of that draw.
     """
+    if probe_seed < 0:
+        raise SpecificationError(f"probe_seed must be zero or more, got {probe_seed}")
     classes, counts = np.unique(labels, return_counts=True)
     if not 1 <= per_class <= counts.min():
         raise SpecificationError(

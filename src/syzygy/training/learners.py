@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from syzygy.errors import ShapeError
+from syzygy.errors import ShapeError, SpecificationError
 from syzygy.networks import Dropout
 from syzygy.recording import watched
 from syzygy.seeds import generator, stream
@@ -175,6 +175,10 @@ class Single:
         return loss, Seen(loss.detach().unsqueeze(0), outputs.detach().unsqueeze(0), layers)
 
 
+#: Modules that draw from the one global generator.
+_NOISY = nn.modules.dropout._DropoutNd
+
+
 class Stack:
     """Many networks of one architecture, their weights stacked along a leading ``network`` axis.
 
@@ -190,6 +194,12 @@ class Stack:
         optimiser: Optimiser,
         learning_rate: float,
     ):
+        for path, module in networks[0].named_modules():
+            if isinstance(module, _NOISY):
+                raise SpecificationError(
+                    f"{path} ({type(module).__name__}) cannot train in a stack, for its noise would be shared; train "
+                    "one by one, stack=False"
+                )
         self.seeds, self._layers = list(seeds), layers
         self._kind, self._rate = optimiser, learning_rate
         self._template = networks[0]

@@ -175,6 +175,9 @@ def _maker(network: str | Setting | Factory, row: Setting | None, task: Task) ->
     def own(member: Member) -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(stream(member.seed, "weights"))
-            return network(member.seed)
+            made = network(member.seed)
+        if not isinstance(made, nn.Module):
+            raise SpecificationError(f"a network's function must give a torch.nn.Module; it gave {type(made).__name__}")
+        return made
 
     return own

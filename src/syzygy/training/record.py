@@ -1,5 +1,6 @@
 """What is recorded of a training: the probe's view, row by row, and what became of each network."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -30,6 +31,13 @@ class Probe:
         modal = isinstance(plan.network, str) or any(isinstance(module, Dropout) for module in network.modules())
         self._free = self._everything and plan.batch_size is None and not modal
 
+    def digest(self) -> str:
+        """Hash the data that is learned and watched."""
+        total = hashlib.sha256()
+        for tensor in (*self._all, self.inputs, self.targets):
+            total.update(np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
+        return total.hexdigest()
+
     def see(self, learner: Learner, seen: Seen) -> Seen:
         """See the probe; ``seen`` is what the batch of this step gave."""
         if self._free:
@@ -51,6 +59,7 @@ class Record:
         self._fates = ["trained"] * len(members)
         self._alive = list(range(len(members)))
         self._filled = self._saved = 0
+        self._data = probe.digest()
 
     def put(self, step: int, seen: Seen) -> None:
         """Keep what the living networks gave at a step."""
@@ -104,9 +113,9 @@ class Record:
         return step
 
     def _asked(self) -> str:
-        return json.dumps(
-            self._plan.about() | {"members": [asdict(member) for member in self._members]}, sort_keys=True
-        )
+        """Identify the training, its data included: two tasks of one name may differ."""
+        members = [asdict(member) for member in self._members]
+        return json.dumps(self._plan.about() | {"members": members, "data": self._data}, sort_keys=True)
 
     def trajectory(self, task: Task) -> Trajectory:
         """Give everything recorded."""
