@@ -556,3 +556,14 @@ def test_a_report_needs_no_data(tmp_path):
         file.unlink()
     zoo._dimensions.cache_clear()  # as in another process
     done("report", folder)
+
+
+def test_a_study_of_one_network_takes_one(tmp_path):
+    says = ["image-pairs trains one network; got two_layer, shallow"]
+    refused("run", "image-pairs", "-n", "two_layer", "-n", "shallow", "--out", tmp_path, says=says)
+    outcome = done(
+        "run", "image-pairs", "-n", "two_layer", "--seeds", "0..1", "--steps", 40, "--out", tmp_path, "--json"
+    )
+    written = json.loads(outcome.stdout)
+    assert written["specification"]["network"]["name"] == "two_layer"
+    assert "No pair could be fitted to half of the 3 recorded steps; record more often." in written["summary"]

@@ -15,7 +15,7 @@ from syzygy.fitting.baseline import Logistic, fit_logistic
 from syzygy.fitting.intervals import Interval, autocorrelation_time, covariance
 from syzygy.fitting.least_squares import jacobian, levenberg_marquardt
 from syzygy.fitting.problems import CURVES, Problems
-from syzygy.fitting.score import deviation, last_finite, r_squared
+from syzygy.fitting.score import deviation, last_finite, r_squared, root_mean_square
 from syzygy.fitting.starts import closed_form, valleys
 from syzygy.theory import PairState, PairTheory, solve
 from syzygy.trajectory import Trajectory
@@ -812,3 +812,8 @@ def test_table_has_a_row_for_each_network_and_pair():
     assert row["first_h2"] == fit.curves.h2[1, 1, 0]
     assert row["last_h2"] == fit.curves.h2[1, 1, -1]
     assert row["regime"] == fit.regime[1, 1]
+
+
+def test_root_mean_square_is_over_what_is_there():
+    values = np.array([[3.0, np.nan, 4.0], [np.nan, np.nan, np.nan]])
+    np.testing.assert_allclose(root_mean_square(values), [np.sqrt(12.5), np.nan])

@@ -150,3 +150,15 @@ def test_limits_start_from_a_positive_distance(curve, h2):
     }[curve]
     with pytest.raises(SpecificationError, match="squared distance at the start must be positive, got"):
         ask()
+
+
+def test_a_logistic_needs_different_targets():
+    theory = PairTheory(0.3, 0.6, 1.0, 0.0)
+    for curve in (lambda: logistic(theory, 1e-3, [0.0]), lambda: half_time(theory, 1e-3)):
+        with pytest.raises(SpecificationError, match=r"needs different targets, dy2 > 0; see agreeing\(\)"):
+            curve()
+
+
+def test_a_start_past_the_end_has_no_time_of_half_rise():
+    with pytest.raises(SpecificationError, match="is past the end"):
+        half_time(PairTheory(0.3, 0.6, 1.0, 0.5), 0.6)

@@ -217,10 +217,17 @@ def cite(as_json: Json = False) -> None:
 def _asked(what: str, given: dict[str, Any]) -> Study:
     """Read a study's name or specification file, and put what was given on the command line over it."""
     if Path(what).suffix in (".toml", ".json"):
-        return study(read_study(Path(what)) | given)
-    if what not in STUDIES:
+        asked = read_study(Path(what)) | given
+    elif what in STUDIES:
+        asked = {"study": what} | given
+    else:
         raise UnknownName("study", what, STUDIES)
-    return study({"study": what} | given)
+    kind = STUDIES.get(str(asked.get("study")))
+    if kind and "network" in kind.model_fields and "networks" in given:
+        if len(given["networks"]) > 1:
+            raise SpecificationError(f"{asked['study']} trains one network; got {', '.join(given['networks'])}")
+        asked["network"] = asked.pop("networks")[0]
+    return study(asked)
 
 
 def _options(pairs: list[str]) -> dict[str, Any]:

@@ -40,6 +40,13 @@ def deviation(measured: Array) -> Array:
     return np.where(variance > CONSTANT * np.max(filled**2, axis=-1), np.sqrt(variance), 0.0)
 
 
+def root_mean_square(values: Array) -> Array:
+    """Give the root mean square along the last axis over finite values, NaN where there is none."""
+    there = np.isfinite(values)
+    square = np.sum(np.where(there, values, 0.0) ** 2, axis=-1) / np.maximum(there.sum(axis=-1), 1)
+    return np.where(there.any(axis=-1), np.sqrt(square), np.nan)
+
+
 def last_finite(values: Array) -> Array:
     """Give the last finite value along the last axis, NaN where there is none."""
     there = np.isfinite(values)

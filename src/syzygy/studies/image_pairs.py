@@ -13,7 +13,7 @@ from syzygy.figures import COLOURS, Figure
 from syzygy.fitting import Fit, fit_pairs
 from syzygy.fitting.baseline import fit_logistic
 from syzygy.fitting.problems import CURVES
-from syzygy.fitting.score import r_squared
+from syzygy.fitting.score import r_squared, root_mean_square
 from syzygy.networks import Setting
 from syzygy.recording import Schedule
 from syzygy.result import Finding, Result, Table
@@ -157,10 +157,9 @@ def _pairs(one: Evidence, whole: Fit) -> pd.DataFrame:
     for name in CURVES:
         frame[f"theory_{name}"] = r_squared(getattr(late, name), getattr(predicted, name)).ravel()
     frame["logistic_h2"] = r_squared(late.h2, plain).ravel()
-    peak = np.nanmax(whole.curves.h2, axis=-1)
+    peak = np.max(np.nan_to_num(whole.curves.h2), axis=-1)
     for name, values in (("theory", predicted.h2), ("logistic", plain)):
-        error = np.sqrt(np.nanmean((values - late.h2) ** 2, axis=-1)) / peak
-        frame[f"{name}_error"] = error.ravel()
+        frame[f"{name}_error"] = (root_mean_square(values - late.h2) / np.where(peak > 0, peak, np.nan)).ravel()
     frame["final_h2_half"] = fit.final_h2.ravel()
     return frame
 
@@ -187,9 +186,17 @@ def _summary(pairs: pd.DataFrame, one: Evidence) -> tuple[str, ...]:
     different, alike = (pairs[pairs["kind"] == kind] for kind in KINDS)
     same = f"; of pairs of one class for {(alike['r2_h2'] > EXPLAINED).mean():.0%}" if len(alike) else ""
     wins = (different["theory_error"] < different["logistic_error"])[different["theory_error"].notna()]
-    return (
+    there = (
         f"{len(pairs)} fits: {len(pairs) // len(trajectory.seeds)} pairs of {len(trajectory.items)} probe images in "
-        f"{len(trajectory.seeds)} networks, which classify {correct.mean():.0%} of the probe images at the end.",
+        f"{len(trajectory.seeds)} networks, which classify {correct.mean():.0%} of the probe images at the end."
+    )
+    if not len(wins):
+        return (
+            there,
+            f"No pair could be fitted to half of the {len(trajectory.steps)} recorded steps; record more often.",
+        )
+    return (
+        there,
         f"In sample, the theory explains more than {EXPLAINED:.0%} of the variance of ‖dh‖² for "
         f"{(different['r2_h2'] > EXPLAINED).mean():.0%} of the pairs of different classes (median R² "
         f"{different['r2_h2'].median():.2f}){same}.",
