@@ -349,7 +349,13 @@ def training(folder, *, count=2):
     command = ["driver.py", "run", "asked.toml", "--out", "runs", "--processes", str(count)]
     with (folder / "said").open("w", encoding="utf-8") as said:
         parent = subprocess.Popen(
-            [sys.executable, *command], cwd=folder, stdout=said, stderr=said, start_new_session=True
+            [sys.executable, *command],
+            cwd=folder,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+            # Who runs the tests in the background may have interrupts ignored, which processes inherit.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
     try:
         yield parent

@@ -73,6 +73,7 @@ def _command(name: str, example: str) -> Callable[[Callable[..., None]], Callabl
         def guarded(*args: Any, **kwargs: Any) -> None:
             try:
                 function(*args, **kwargs)
+                sys.stdout.flush()  # here, where a reader that has gone away can still be met
             except SyzygyError as mistake:
                 _complain(str(mistake))
                 raise typer.Exit(2) from None
