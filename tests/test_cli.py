@@ -241,7 +241,7 @@ def test_a_reader_that_has_seen_enough():
         (("run", ""), "known: two-points, image-pairs"),
         ((*TINY[:2], "-n", "two_layers"), ("unknown network", "did you mean two_layer?", "default")),
         (("run", "image-pairs", "--set", "task=digit"), ("'digits'", "'mnist'")),
-        (("run", "image-pairs", "-n", "shallow"), ("unknown key", "'networks'", "did you mean network?")),
+        (("run", "image-pairs", "-n", "shalow"), ("unknown network", "did you mean shallow")),
         ((*TINY, "--set", "dy=3"), ("unknown key", "did you mean dy2", "stop_loss")),
         ((*TINY, "--set", "limit=3"), "unknown key"),
         ((*TINY, "--set", "dy2"), "key=value"),
