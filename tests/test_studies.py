@@ -208,7 +208,7 @@ EVERY_CHANGE = [(kind, name, value) for kind, names in CHANGES.items() for name,
 
 @pytest.mark.parametrize("kind", STUDIES)
 def test_every_key_is_tried(kind):
-    assert {"study", *CHANGES[kind]} == set(STUDIES[kind].model_fields)
+    assert {"study", "note", *CHANGES[kind]} == set(STUDIES[kind].model_fields)
 
 
 @pytest.mark.parametrize(("kind", "name", "value"), EVERY_CHANGE)

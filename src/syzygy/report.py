@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from syzygy.claims import SOURCES, ranged, ranges
 from syzygy.figures import Figure
 from syzygy.files import write_text
 from syzygy.result import REFERENCES, Result, Table
@@ -76,6 +77,19 @@ def render(result: Result) -> str:
         HTML with its style and drawings inline.  Links to the numbers are relative to the folder that
         :func:`write_report` writes.
     """
+    return page(
+        "report.html",
+        result=result,
+        most_lines=MOST_LINES,
+        figures=[(figure, _embedded(figure, f"f{n}-")) for n, figure in enumerate(result.figures, start=1)],
+        tables=[(table, shown(table), max(0, len(table.frame) - MOST_ROWS)) for table in result.tables],
+        specification=list(as_asked(result.specification)),
+        references=[REFERENCES[key] for key in result.references],
+    )
+
+
+def page(template: str, **content: Any) -> str:
+    """Fill a template of this package."""
     environment = Environment(
         loader=PackageLoader("syzygy", ""),
         autoescape=True,
@@ -84,14 +98,8 @@ def render(result: Result) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("report.html").render(
-        result=result,
-        most_lines=MOST_LINES,
-        figures=[(figure, _embedded(figure, f"f{n}-")) for n, figure in enumerate(result.figures, start=1)],
-        tables=[(table, shown(table), max(0, len(table.frame) - MOST_ROWS)) for table in result.tables],
-        specification=list(as_asked(result.specification)),
-        references=[REFERENCES[key] for key in result.references],
-    )
+    environment.globals |= {"SOURCES": SOURCES, "ranged": ranged, "ranges": ranges}
+    return environment.get_template(template).render(**content)
 
 
 def write_report(result: Result, folder: Path) -> Path:
@@ -109,9 +117,9 @@ def write_report(result: Result, folder: Path) -> Path:
     Path
         The page.
     """
-    page, path = render(result), folder / "report.html"
+    text, path = render(result), folder / "report.html"
     result.save(folder)
-    write_text(path, page)
+    write_text(path, text)
     return path
 
 

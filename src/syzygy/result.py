@@ -3,15 +3,16 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from syzygy.claims import Claim, to_pandas
 from syzygy.errors import UnknownName
 from syzygy.figures import Figure
-from syzygy.files import whole_folder, write_text
+from syzygy.files import whole_file, whole_folder, write_text
 
 #: What to cite, by key.
 REFERENCES: Mapping[str, str] = {
@@ -79,6 +80,10 @@ class Result:
         What was asked, as it can be asked again.
     findings
         Reasons to doubt it.
+    claims
+        What was claimed beforehand, each with what was measured and a verdict.
+    note
+        What is smaller than in the paper, if anything is.
     tables, figures
         The numbers, and the numbers drawn.
     references
@@ -97,6 +102,8 @@ class Result:
     figures: tuple[Figure, ...]
     references: tuple[str, ...]
     versions: Mapping[str, str] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
+    note: str = ""
 
     def table(self, name: str) -> pd.DataFrame:
         """Give the numbers of a table.
@@ -111,6 +118,23 @@ class Result:
                 return table.frame
         raise UnknownName("table", name, (table.name for table in self.tables))
 
+    def claim(self, name: str) -> Claim:
+        """Give a claim.
+
+        Raises
+        ------
+        UnknownName
+            No claim of that name.
+        """
+        for claim in self.claims:
+            if claim.expectation.name == name:
+                return claim
+        raise UnknownName("claim", name, (claim.expectation.name for claim in self.claims))
+
+    def undecided(self) -> "Result":
+        """Give the same with every claim undecided: a partial run never counts as a whole one."""
+        return replace(self, claims=tuple(replace(claim, complete=False) for claim in self.claims))
+
     def to_json(self) -> str:
         """Give everything but the drawings, for programs."""
         content = {
@@ -119,6 +143,9 @@ class Result:
             "question": self.question,
             "summary": self.summary,
             "findings": [{"code": f.code, "title": f.title, "details": f.details} for f in self.findings],
+            "claims": _records(to_pandas({self.study: self.claims})),
+            "cases": {claim.expectation.name: _plain_values(claim.cases) for claim in self.claims},
+            "note": self.note,
             "tables": {table.name: _records(table.frame) for table in self.tables},
             "specification": self.specification,
             "references": {key: REFERENCES[key] for key in self.references},
@@ -127,7 +154,10 @@ class Result:
         return json.dumps(content, indent=2, ensure_ascii=False)
 
     def save(self, folder: Path) -> None:
-        """Write ``result.json``, ``tables/*.csv`` and ``figures/*``; the page is the report's business."""
+        """Write ``result.json``, ``claims.csv``, ``tables/*.csv`` and ``figures/*``; not the page."""
+        if self.claims:
+            with whole_file(folder / "claims.csv") as part:
+                to_pandas({self.study: self.claims}).to_csv(part, index=False)
         with whole_folder(folder / "tables") as part:
             for table in self.tables:
                 table.frame.to_csv(part / f"{table.name}.csv", index=False)
@@ -141,6 +171,10 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Give rows as JSON can hold them: exact numbers, null for what is not finite."""
     rows = frame.to_dict("records")
     return [{str(name): _plain(value) for name, value in row.items()} for row in rows]
+
+
+def _plain_values(values: Mapping[str, float]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in values.items()}
 
 
 def _plain(value: Any) -> Any:

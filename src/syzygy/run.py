@@ -9,13 +9,14 @@
       report.html          the page
 
 A run is found by what was asked: the same specification finds the same folder, goes on where it stopped, and
-trains nothing twice.
+trains nothing twice.  Runs of one reproduction share the trajectories in the folder above them.
 """
 
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from syzygy.studies import Study, study
 from syzygy.training import Job, split, train_zoo
 from syzygy.trajectory import Trajectory
 
-SPECIFICATION = "specification.json"
+SPECIFICATION, TRAJECTORIES = "specification.json", "trajectories"
 
 #: Told the work done since the last call, in multiplications.
 Progress = Callable[[float], None]
@@ -97,15 +98,16 @@ class Run:
             raise RunError(f"{kept} is not a specification")
         return cls(folder, study(asked))
 
-    @property
+    @cached_property
     def jobs(self) -> list[Job]:
         """Everything that must be trained."""
         return [part for job in self.study.jobs().values() for part in split(job)]
 
     @property
     def store(self) -> FolderStore:
-        """Where trajectories are."""
-        return FolderStore(self.folder / "trajectories")
+        """Where trajectories are: the run's own, or those that all runs beside it share."""
+        shared = self.folder.parent / TRAJECTORIES
+        return FolderStore(shared if shared.is_dir() else self.folder / TRAJECTORIES)
 
     @property
     def missing(self) -> list[Job]:
@@ -131,8 +133,20 @@ class Run:
                 pass
 
     def report(self) -> Result:
-        """Analyse what has been trained, whole or not, and write numbers, figures and page."""
-        result = self.study.analyse(self.trajectories())
+        """Analyse what has been trained, whole or not, and write numbers, figures and page.
+
+        A part decides no claim; and where every network diverged, that is the first line.
+        """
+        trajectories = self.trajectories()
+        fates = [fate for one in trajectories.values() for fate in one.fates]
+        if not fates:
+            result = self.study.nothing(trajectories, "Nothing has been trained yet.")
+        elif set(fates) == {"diverged"}:
+            result = self.study.nothing(trajectories, f"Every network diverged, all {len(fates)}; nothing is claimed.")
+        else:
+            result = self.study.analyse(trajectories)
+        if self.missing:
+            result = result.undecided()
         write_report(result, self.folder)
         return result
 
@@ -158,7 +172,7 @@ class Run:
 def _identity(specification: Any) -> Any:
     """Leave out the words about networks, which change no number."""
     if isinstance(specification, dict):
-        return {name: _identity(value) for name, value in specification.items() if name != "about"}
+        return {name: _identity(value) for name, value in specification.items() if name not in ("about", "note")}
     return [_identity(value) for value in specification] if isinstance(specification, list) else specification
 
 

@@ -94,6 +94,29 @@ class Fit:
         fixed = {"dx2": self.curves.dx2, "dy2": self.curves.dy2, "pairs": self.curves.pairs}
         return PairCurves(steps=steps, **values, mean_error=mean, **fixed)  # type: ignore[arg-type]
 
+    def with_rates(self, eta_h: Array, eta_y: Array) -> "Fit":
+        """Give the same curves with rates from elsewhere: every prediction becomes one out of sample.
+
+        Parameters
+        ----------
+        eta_h, eta_y
+            Per step, broadcast to ``(network, pair)``; NaN where there are none.
+
+        Returns
+        -------
+        Fit
+            Without intervals, and with R² of what these rates predict from each pair's own start.
+        """
+        shape = self.fitted.shape
+        known = [np.where(self._startable, np.broadcast_to(rate, shape), np.nan) for rate in (eta_h, eta_y)]
+        known = [np.where(np.isfinite(known[0] + known[1]), rate, np.nan) for rate in known]
+        nothing = np.full(shape, np.nan)
+        never = np.zeros(shape, dtype=bool)
+        encoder, decoder = (Interval(rate, nothing, nothing) for rate in known)
+        moved = Fit(self.curves, encoder, decoder, self.eta_y_mean, {}, nothing, never, never)
+        moved.r2.update(_r2(moved))
+        return moved
+
     @cached_property
     def final_h2(self) -> Array:
         """The theory's squared distance at the end of learning."""
@@ -143,6 +166,12 @@ class Fit:
         for name in ("final_h2", "relaxation_rate", "richness", "regime", "converged", "identified"):
             columns[name] = getattr(self, name).ravel()
         return pd.DataFrame(columns)
+
+    @property
+    def _startable(self) -> Bools:
+        """Where the theory has a start: two representations that differ, and everything finite."""
+        start = self.curves.initial
+        return np.isfinite(start.y2 + start.w) & (np.nan_to_num(start.h2) > 0)
 
     def _theory(self) -> tuple[PairTheory, PairState]:
         """Theories and starts of all pairs that were fitted, in a row."""
@@ -214,10 +243,13 @@ def fit_pairs(curves: PairCurves, *, scaling: Scaling = "curve") -> Fit:
     eta_h, eta_y = (rate.reshape(shape) for rate in rates)
     found = converged.reshape(shape), (converged & narrow).reshape(shape)
     fit = Fit(curves, eta_h, eta_y, _fit_mean(curves), {}, objective.reshape(shape), *found)
-    predicted = fit.predict()
-    for name in (*CURVES, "mean_error"):
-        fit.r2[name] = r_squared(getattr(curves, name), getattr(predicted, name))
+    fit.r2.update(_r2(fit))
     return fit
+
+
+def _r2(fit: Fit) -> dict[str, Array]:
+    predicted = fit.predict()
+    return {name: r_squared(getattr(fit.curves, name), getattr(predicted, name)) for name in (*CURVES, "mean_error")}
 
 
 def _fit_mean(curves: PairCurves) -> Interval:

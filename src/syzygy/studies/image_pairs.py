@@ -117,17 +117,14 @@ class ImagePairs(Study):
             found, summary = (*found, *_no_better(shares)), _summary(pairs, one)
             tables = Table("shares", SHARES_CAPTION, shares), Table("pairs", PAIRS_CAPTION, pairs)
             figures = _distribution(pairs), _examples(one.fit, pairs), _final(pairs)
-        return Result(
-            study=self.study,
-            title=f"{self.title}: {self.task}",
-            question=self.question,
+        return self.answer(
+            trajectories,
             summary=summary,
-            specification=self.specification(),
             findings=found,
             tables=tables,
             figures=figures,
-            references=(*self.references, self.task),
-            versions=self.versions(trajectories),
+            detail=self.task,
+            references=(self.task,),
         )
 
 

@@ -5,14 +5,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
+import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
+from syzygy import checks
 from syzygy.checks import Evidence
+from syzygy.claims import Claim, Expectation
 from syzygy.errors import SpecificationError, UnknownName
+from syzygy.figures import Figure
 from syzygy.fitting import fit_pairs, pair_curves
 from syzygy.networks import Setting, setting
+from syzygy.published import published
 from syzygy.recording import Schedule
-from syzygy.result import Result
+from syzygy.result import Finding, Result, Table
 from syzygy.training import Job, versions
 from syzygy.trajectory import Trajectory
 
@@ -72,6 +77,8 @@ class Study(BaseModel, ABC):
         One network of each setting per seed.
     precision
         Of the training.
+    note
+        What is smaller than in the paper, for the page; changes no number.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -80,10 +87,13 @@ class Study(BaseModel, ABC):
     title: ClassVar[str]
     question: ClassVar[str]
     references: ClassVar[tuple[str, ...]]
+    #: What is claimed, with the bounds that decide, before anything is measured.
+    expectations: ClassVar[tuple[Expectation, ...]] = ()
 
     study: str
     seeds: Seeds
     precision: Literal["float32", "float64"] = "float32"
+    note: str = ""
 
     @classmethod
     def of(cls, asked: Mapping[str, Any]) -> Self:
@@ -119,6 +129,58 @@ class Study(BaseModel, ABC):
     def specification(self) -> dict[str, Any]:
         """Give everything that was asked, fit for JSON and TOML, so that it can be asked again."""
         return self.model_dump(mode="json", exclude_none=True)
+
+    def answer(
+        self,
+        trajectories: Mapping[str, Trajectory],
+        *,
+        summary: Sequence[str],
+        findings: Sequence[Finding] = (),
+        tables: Sequence[Table] = (),
+        figures: Sequence[Figure] = (),
+        claims: Sequence[Claim] = (),
+        detail: str = "",
+        references: Sequence[str] = (),
+    ) -> Result:
+        """Put a result together: what came out, with what was asked and what it was made with.
+
+        Claims that are expected and were not measured stand in it without a value.  ``detail`` is added to the title,
+        ``references`` to the study's own.
+        """
+        measured = {claim.expectation.name: claim for claim in claims}
+        return Result(
+            study=self.study,
+            title=f"{self.title}: {detail}" if detail else self.title,
+            question=self.question,
+            summary=tuple(summary),
+            specification=self.specification(),
+            findings=tuple(findings),
+            tables=tuple(tables),
+            figures=tuple(figures),
+            references=(*self.references, *references),
+            versions=self.versions(trajectories),
+            claims=tuple(measured.get(one.name, Claim(one, {})) for one in self.expectations),
+            note=self.note,
+        )
+
+    def nothing(self, trajectories: Mapping[str, Trajectory], why: str) -> Result:
+        """Answer when nothing can be analysed: why, in the first line, and what became of each network."""
+        evidence = [Evidence(name, trajectories.get(name), None, job.seeds) for name, job in self.jobs().items()]
+        rows = [
+            {"network": name, "seed": int(seed), "fate": fate}
+            for name, seen in trajectories.items()
+            for seed, fate in zip(seen.seeds, seen.fates, strict=True)
+        ]
+        fates = (Table("fates", "What became of each network.", pd.DataFrame(rows)),) if rows else ()
+        return self.answer(trajectories, summary=[why], findings=checks.findings(evidence), tables=fates)
+
+    def claim(
+        self, name: str, cases: Mapping[str, float], *, seeds: Sequence[int] | None = None, note: str = ""
+    ) -> Claim:
+        """Give an expectation of this study with what was measured, and beside it what the published code gives."""
+        (expected,) = (one for one in self.expectations if one.name == name)
+        known = published(self.study, name)
+        return Claim(expected, dict(cases), self.seeds if seeds is None else seeds, known, note)
 
     def evidence(self, trajectories: Mapping[str, Trajectory], layer: str | None = None) -> list[Evidence]:
         """Fit the theory to every pair of every network."""

@@ -10,14 +10,13 @@ from pydantic import Field
 from syzygy.checks import Evidence, findings
 from syzygy.errors import SpecificationError
 from syzygy.figures import Figure
-from syzygy.fitting import Fit
+from syzygy.fitting import from_other_networks
 from syzygy.fitting.score import last_finite
 from syzygy.networks import Setting, catalogue
 from syzygy.recording import Schedule
 from syzygy.result import Result, Table
 from syzygy.studies.plots import measured_over_predicted, trajectories_of_networks
 from syzygy.studies.study import Count, Networks, PositiveFloat, Recorded, Seeds, Study
-from syzygy.theory import PairState, PairTheory
 from syzygy.training import Job
 from syzygy.trajectory import Trajectory
 
@@ -91,17 +90,12 @@ class TwoPoints(Study):
         figures = [trajectories_of_networks(one.name, self._curves(one)) for one in seen]
         if seen:
             figures.append(_final(rates))
-        return Result(
-            study=self.study,
-            title=self.title,
-            question=self.question,
+        return self.answer(
+            trajectories,
             summary=_summary(rates, len(self.networks)),
-            specification=self.specification(),
             findings=findings(evidence),
             tables=(Table("rates", RATES_CAPTION, rates),) if seen else (),
-            figures=tuple(figures),
-            references=self.references,
-            versions=self.versions(trajectories),
+            figures=figures,
         )
 
     def _trained(self, network: Setting) -> Setting:
@@ -152,26 +146,10 @@ def _rates(one: Evidence) -> pd.DataFrame:
     frame["network"] = one.name
     frame.insert(1, "seed", one.trajectory.seeds)
     frame.insert(2, "fate", one.trajectory.fates)
-    frame.insert(list(frame.columns).index("final_h2") + 1, "final_h2_others", _from_others(one.fit))
+    elsewhere = from_other_networks(one.fit)
+    frame.insert(list(frame.columns).index("final_h2") + 1, "final_h2_others", elsewhere.final_h2[:, 0])
     frame["last_loss"] = last_finite(one.trajectory.loss.astype(np.float64))
     return frame.drop(columns=["pair", "dx2", "dy2"])
-
-
-def _from_others(fit: Fit) -> list[float]:
-    """Give the final distance of each network with the rates of the others, from its own start."""
-    ratio = np.log(fit.eta_h.value[:, 0] / fit.eta_y.value[:, 0])
-    usable = fit.identified[:, 0]
-    predictions = []
-    for index in range(len(ratio)):
-        others = usable & (np.arange(len(ratio)) != index)
-        if not others.any() or not fit.fitted[index, 0]:
-            predictions.append(np.nan)
-            continue
-        start = {name: getattr(fit.curves.initial, name)[index, 0] for name in ("h2", "y2", "w")}
-        kappa = np.exp(ratio[others].mean())
-        theory = PairTheory(kappa, 1.0, fit.curves.dx2[0], fit.curves.dy2[0])  # the end depends on the ratio alone
-        predictions.append(float(theory.final_h2(PairState(**start))))
-    return predictions
 
 
 def _final(rates: pd.DataFrame) -> Figure:

@@ -46,7 +46,7 @@ class Job:
         One network each.
     record
         Steps to record.
-    batch_size, stop_loss, precision
+    batch_size, stop_loss, precision, layers
         As in :func:`syzygy.training.train`.
     """
 
@@ -58,6 +58,7 @@ class Job:
     batch_size: int | None = None
     stop_loss: float | None = None
     precision: Precision = "float32"
+    layers: tuple[str, ...] | None = None
 
     def asked(self) -> dict[str, Any]:
         """Give what identifies the numbers: everything but the words about them."""
@@ -70,6 +71,7 @@ class Job:
             "batch_size": self.batch_size,
             "stop_loss": self.stop_loss,
             "precision": self.precision,
+            "layers": self.layers and list(self.layers),
         }
 
     @property
@@ -96,6 +98,7 @@ class Job:
             batch_size=self.batch_size,
             stop_loss=self.stop_loss,
             precision=self.precision,
+            layers=self.layers,
             checkpoint=checkpoint,
             on_step=count,
         )
@@ -147,7 +150,12 @@ def train_zoo(
 
 
 def _operations(job: Job) -> int:
-    return job.network.operations(*_dimensions(job.task, json.dumps(job.options, sort_keys=True)))
+    return _multiplications(job.network, *_dimensions(job.task, json.dumps(job.options, sort_keys=True)))
+
+
+@cache
+def _multiplications(network: Setting, input_dim: int, output_dim: int) -> int:
+    return network.operations(input_dim, output_dim)
 
 
 @cache
