@@ -916,6 +916,15 @@ def test_the_longest_job_goes_first():
     assert order == sorted(order, reverse=True)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_processes_that_nobody_listens_to_end(tmp_path):
+    """More reports than a pipe holds: without a reader, they must not be sent."""
+    network = setting({"like": "two_layer", "name": "tiny", "width": 2, "steps": 5000})
+    parts = [Job("two-points", {}, network, tuple(range(20 * i, 20 * i + 20)), every(5000)) for i in range(2)]
+    assert len(list(train_zoo(parts, FolderStore(tmp_path), processes=2))) == 2
+
+
 def test_two_processes_give_the_numbers_of_one(tmp_path):
     done = []
     one = {job.seeds: t for job, t in train_zoo(jobs(), MemoryStore())}

@@ -175,14 +175,15 @@ def _train(job: Job, store: Store, progress: Progress | None) -> Job:
 
 def _in_processes(jobs: Sequence[Job], store: FolderStore, processes: int, progress: Progress | None) -> Iterator[Job]:
     context = multiprocessing.get_context("spawn")
-    reports: multiprocessing.Queue[float] = context.Queue()
+    # Only where somebody reads them: a process that has reported into a full pipe would never end.
+    reports: multiprocessing.Queue[float] | None = context.Queue() if progress else None
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_worker, initargs=(reports,))
     try:
         with _uninterrupted():
             pending: set[Future[Job]] = {pool.submit(_train_here, job, store) for job in jobs}
         while pending:
             done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-            while progress:
+            while progress and reports:
                 try:
                     progress(reports.get_nowait())
                 except queue.Empty:
@@ -196,7 +197,8 @@ def _in_processes(jobs: Sequence[Job], store: FolderStore, processes: int, progr
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-        reports.close()
+        if reports:
+            reports.close()
 
 
 _reports: "multiprocessing.Queue[float] | None" = None
@@ -215,11 +217,13 @@ def _uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _worker(reports: "multiprocessing.Queue[float]") -> None:
+def _worker(reports: "multiprocessing.Queue[float] | None") -> None:
     """Prepare a process: interrupts are its parent's business, and it ends with its parent."""
     global _reports  # noqa: PLW0603  (an initialiser has nowhere else to put what it is handed)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _reports = reports
+    if reports:
+        reports.cancel_join_thread()  # what nobody has read by the end, nobody needs
     threading.Thread(target=_follow, daemon=True).start()
 
 
@@ -232,8 +236,4 @@ def _follow() -> None:
 
 
 def _train_here(job: Job, store: FolderStore) -> Job:
-    def report(work: float) -> None:
-        assert _reports is not None
-        _reports.put(work)
-
-    return _train(job, store, report)
+    return _train(job, store, _reports.put if _reports else None)
