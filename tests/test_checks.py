@@ -10,7 +10,7 @@ import pytest
 
 from syzygy.checks import CHECKS, Evidence, findings
 from syzygy.fitting import fit_pairs, pair_curves
-from syzygy.studies import image_pairs
+from syzygy.studies import pair_scores
 from syzygy.theory import PairState, PairTheory, solve
 from syzygy.trajectory import Trajectory
 
@@ -201,7 +201,7 @@ def test_a_networks_pair_that_was_never_seen_does_not_stop_the_others():
 
 
 def all_codes():
-    return [*CHECKS, *re.findall(r'Finding\(\s*"(SZ\d+)"', inspect.getsource(image_pairs))]
+    return [*CHECKS, *re.findall(r'Finding\(\s*"(SZ\d+)"', inspect.getsource(pair_scores))]
 
 
 def test_codes_are_unique_and_of_one_form():

@@ -237,11 +237,11 @@ def test_a_reader_that_has_seen_enough():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("run", "two-point"), ("unknown study 'two-point'", "did you mean two-points", "image-pairs")),
-        (("run", ""), "known: two-points, image-pairs"),
+        (("run", "two-point"), ("unknown study 'two-point'", "did you mean two-points", "mnist-pair")),
+        (("run", ""), "known: two-points"),
         ((*TINY[:2], "-n", "two_layers"), ("unknown network", "did you mean two_layer?", "default")),
-        (("run", "image-pairs", "--set", "task=digit"), ("'digits'", "'mnist'")),
-        (("run", "image-pairs", "-n", "shalow"), ("unknown network", "did you mean shallow")),
+        (("run", "mnist-pair", "--set", "task=digit"), ("'digits'", "'mnist'")),
+        (("run", "mnist-pair", "-n", "shalow"), ("unknown network", "did you mean shallow")),
         ((*TINY, "--set", "dy=3"), ("unknown key", "did you mean dy2", "stop_loss")),
         ((*TINY, "--set", "limit=3"), "unknown key"),
         ((*TINY, "--set", "dy2"), "key=value"),
@@ -264,8 +264,8 @@ def test_a_reader_that_has_seen_enough():
         ((*TINY, "--set", "settings=book"), ("'notebook'", "'table'")),
         ((*TINY, "--processes", "0"), "--processes must be 1 or more, got 0"),
         ((*TINY, "--processes", "-2"), "-2"),
-        (("run", "image-pairs", "--set", "per_class=0"), "per_class = 0"),
-        (("run", "image-pairs", "--steps", "2", "--seeds", "0", "--set", "batch_size=0"), "batch_size = 0"),
+        (("run", "mnist-pair", "--set", "per_class=0"), "per_class = 0"),
+        (("run", "mnist-pair", "--steps", "2", "--seeds", "0", "--set", "batch_size=0"), "batch_size = 0"),
     ],
 )
 def test_refused(arguments, says, tmp_path):
@@ -363,9 +363,9 @@ def test_a_refused_layer_leaves_no_folder(tmp_path):
 
 
 def test_an_image_network_may_change_one_of_the_catalogue(tmp_path):
-    asked(tmp_path, 'study = "image-pairs"\nnetwork = {like="shalow", name="x"}')
+    asked(tmp_path, 'study = "mnist-pair"\nnetwork = {like="shalow", name="x"}')
     refused("run", "asked.toml", "--out", "runs", says=("unknown network", "did you mean shallow"))
-    asked(tmp_path, 'study = "image-pairs"\nnetwork = {like="shallow", name="x", widht=3}')
+    asked(tmp_path, 'study = "mnist-pair"\nnetwork = {like="shallow", name="x", widht=3}')
     refused("run", "asked.toml", "--out", "runs", says="did you mean width?")
 
 
@@ -407,7 +407,7 @@ def test_refused_folder_for_a_file(tmp_path):
         ({"steps": -3}, "steps = -3"),
         ({"steps": "many"}, "steps"),
         ({"stepps": 3}, "did you mean steps"),
-        ({"study": "image-pairs"}, "unknown key"),
+        ({"study": "mnist-pair"}, "unknown key"),
         ({"study": None}, "names its study"),
         ({"networks": [{"name": "../../x"}]}, "networks"),
     ],
@@ -492,7 +492,7 @@ def mnist(folder, *, items=60, labels=None, images=None, pack=bytes):
     (folder / LABELS).write_bytes(pack(struct.pack(">4BI", 0, 0, 8, 1, len(labels)) + labels.tobytes()))
 
 
-MNIST = ("run", "image-pairs", "--set", "task=mnist", "--set", "per_class=1", "--set", "batch_size=20")
+MNIST = ("run", "mnist-pair", "--set", "task=mnist", "--set", "per_class=1", "--set", "batch_size=20")
 SHORT = ("--steps", "40", "--record", "every 2", "--seeds", "0", "--out", "runs")
 
 
@@ -559,10 +559,10 @@ def test_a_report_needs_no_data(tmp_path):
 
 
 def test_a_study_of_one_network_takes_one(tmp_path):
-    says = ["image-pairs trains one network; got two_layer, shallow"]
-    refused("run", "image-pairs", "-n", "two_layer", "-n", "shallow", "--out", tmp_path, says=says)
+    says = ["mnist-pair trains one network; got two_layer, shallow"]
+    refused("run", "mnist-pair", "-n", "two_layer", "-n", "shallow", "--out", tmp_path, says=says)
     outcome = done(
-        "run", "image-pairs", "-n", "two_layer", "--seeds", "0..1", "--steps", 40, "--out", tmp_path, "--json"
+        "run", "mnist-pair", "-n", "two_layer", "--seeds", "0..1", "--steps", 40, "--out", tmp_path, "--json"
     )
     written = json.loads(outcome.stdout)
     assert written["specification"]["network"]["name"] == "two_layer"

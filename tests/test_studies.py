@@ -10,13 +10,14 @@ import xarray as xr
 from syzygy.errors import SpecificationError
 from syzygy.run import Run
 from syzygy.store import MemoryStore, key
-from syzygy.studies import STUDIES, ImagePairs, TwoPoints, study
-from syzygy.studies.image_pairs import KINDS
+from syzygy.studies import STUDIES, MnistPair, Transfer, TwoPoints, study
+from syzygy.studies.pair_plots import KINDS
+from syzygy.studies.pair_scores import SCORED
 from syzygy.training import split, train_zoo
 from syzygy.trajectory import Trajectory
 
 LEARNED = {"study": "two-points", "networks": "two_layer", "seeds": "0..2", "learning_rate": 0.05, "record": "every 5"}
-SMALL = {"study": "image-pairs", "steps": 200, "record": "every 4", "seeds": "0,1"}
+SMALL = {"study": "mnist-pair", "steps": 200, "record": "every 4", "seeds": "0,1"}
 
 
 def trained(asked):
@@ -43,6 +44,11 @@ def distances(trajectory, layer="hidden.0"):
     """‖dh‖² and ‖dy‖² of the two items, from the raw numbers."""
     hidden, outputs = (x.astype(np.float64) for x in (trajectory.representation(layer), trajectory.outputs))
     return [np.square(x[:, :, 1] - x[:, :, 0]).sum(-1) for x in (hidden, outputs)]
+
+
+def drawn(result):
+    """The numbers of the first drawing of trajectories."""
+    return next(figure.frame for figure in result.figures if figure.name.startswith("trajectories-"))
 
 
 def final(ratio, dx2, dy2, h2, y2):
@@ -102,7 +108,7 @@ def test_loss_of_the_theory_is_that_of_training(two_points, output_dim):
     else:
         made, seen = trained(LEARNED | {"steps": 1500, "output_dim": output_dim})
         result = made.analyse(seen)
-    frame = result.figures[0].frame
+    frame = drawn(result)
     loss = frame[frame["quantity"] == "loss"]
     measured = seen["two_layer"].loss
     assert loss["measured"].iloc[0] == pytest.approx(measured[0, 0])
@@ -115,7 +121,7 @@ def test_loss_of_the_theory_is_that_of_training(two_points, output_dim):
 
 def test_drawn_curves_are_those_recorded(two_points):
     _, seen, result = two_points
-    frame, (h2, y2) = result.figures[0].frame, distances(seen["two_layer"])
+    frame, (h2, y2) = drawn(result), distances(seen["two_layer"])
     assert set(frame["quantity"]) == {"h2", "y2", "w", "loss"}
     for name, values in (("h2", h2), ("y2", y2)):
         one = frame[(frame["quantity"] == name) & (frame["seed"] == 1)]
@@ -173,24 +179,89 @@ def test_words_are_no_part_of_what_is_trained():
 
 # Specifications
 
+TRAINED = {
+    "networks": ["narrow", ["two_layer", "narrow"], {"like": "two_layer", "name": "two_layer", "gain": 0.2}],
+    "seeds": ["0..3", [2, 1, 0]],
+    "precision": ["float64"],
+    "dx2": [1.5],
+    "dy2": [0, 0.25],
+    "input_dim": [2],
+    "output_dim": [2],
+    "settings": ["table"],
+    "steps": [10],
+    "learning_rate": [0.1],
+    "record": ["every 11", "log 10"],
+    "stop_loss": [1e-3],
+}
+PERCEPTRONS = {
+    "seeds": ["0..3"],
+    "precision": ["float64"],
+    "gain": [2.0],
+    "depth": [4],
+    "layer": [0],
+    "steps": [10],
+    "learning_rate": [0.1],
+    "learned_loss": [0.1],
+    "dx2": [1.5],
+    "dy2": [0.25],
+    "record": ["every 11", "log 10"],
+    "stop_loss": [1e-3],
+}
 CHANGES = {
-    "two-points": {
-        "networks": ["narrow", ["two_layer", "narrow"], {"like": "two_layer", "name": "two_layer", "gain": 0.2}],
-        "seeds": ["0..3", [2, 1, 0]],
-        "precision": ["float64"],
-        "dx2": [1.5],
-        "dy2": [0, 0.25],
-        "input_dim": [2],
-        "output_dim": [2],
-        "settings": ["table"],
-        "steps": [10],
-        "learning_rate": [0.1],
-        "record": ["every 11", "log 10"],
-        "stop_loss": [1e-3],
+    "two-points": TRAINED,
+    "universality": TRAINED,
+    "alternatives": TRAINED
+    | {"networks": ["narrow"], "dy2": [0.25], "cuts": [[0.6], [0.3, 0.5, 0.7]], "learned": [1e-3]},
+    "depth": TRAINED | {"networks": ["narrow"], "seeds": [[2, 1, 0]], "settings": ["notebook"]},
+    "expressivity": PERCEPTRONS | {"widths": [[2, 3]]},
+    "initialisation": {k: v for k, v in PERCEPTRONS.items() if k != "gain"} | {"gains": [[0.6, 1.1]], "width": [20]},
+    "product-law": TRAINED
+    | {
+        "networks": ["narrow"],
+        "seeds": [[2, 1, 0]],
+        "most_loss": [1e-3],
+        "grid_dx": [[0.6, 1.0]],
+        "grid_dy": [[0.0, 1.0]],
+        "grid_networks": [1],
+        "grid_seed": [2000],
+        "grid_rate": [0.2],
+        "grid_base": ["halved"],
+        "grid_steps": [10],
+        "stop": ["notebook"],
+        "grid_stop_loss": [1e-3],
+        "grid_most_loss": [1e-2],
+        "grid_record": ["log 20"],
     },
-    "image-pairs": {
+    "xor": {
+        "regimes": [["lazy"]],
+        "seeds": ["0..5"],
+        "rate_seeds": [[9]],
+        "activation": ["table"],
+        "loss": ["table"],
+        "width": [20],
+        "depth": [6],
+        "steps": [10],
+        "record": ["log 20"],
+        "stop_loss": [1e-3],
+        "precision": ["float64"],
+    },
+    "context": {
+        "starts": [["low"]],
+        "activations": [["notebook", "table"]],
+        "seeds": ["0..5"],
+        "grid": [9],
+        "every": [2],
+        "width": [20],
+        "depth": [3],
+        "batch_size": [32],
+        "epochs": [0.1],
+        "record": ["log 20"],
+        "stop_loss": [1e-2],
+        "precision": ["float64"],
+    },
+    "mnist-pair": {
         "task": ["mnist"],
-        "network": [ImagePairs().network.model_copy(update={"width": 20}).model_dump()],
+        "network": [MnistPair().network.model_copy(update={"width": 20}).model_dump()],
         "seeds": [[0], "0..5"],
         "precision": ["float64"],
         "batch_size": [32],
@@ -200,6 +271,51 @@ CHANGES = {
         "probe_seed": [1, -1],
         "limit": [1000],
         "record": ["log 20"],
+        "scaling": ["none"],
+    },
+    "mnist-structure": {
+        "task": ["mnist"],
+        "network": [MnistPair().network.model_dump()],
+        "settings": ["published", "sgd", "network"],
+        "seeds": [[0], "0..5"],
+        "precision": ["float64"],
+        "batch_size": [32],
+        "steps": [10],
+        "learning_rate": [0.2],
+        "probe": ["drawn"],
+        "items": [50],
+        "probe_seed": [1],
+        "limit": [1000],
+        "sums_over": [500],
+        "fitted": [20],
+        "permutations": [99],
+        "record": ["log 20"],
+    },
+    "transfer": {
+        "task": ["cifar10"],
+        "pretraining": ["mnist"],
+        "network": [Transfer().network.model_copy(update={"width": 20}).model_dump()],
+        "layers": [["hidden.1"]],
+        "feature_maps": ["mean"],
+        "starts": [["random"]],
+        "pretrained_networks": ["one"],
+        "readout": ["kept"],
+        "seeds": [[0], "0..5"],
+        "precision": ["float64"],
+        "batch_size": [32],
+        "steps": [10],
+        "learning_rate": [0.2],
+        "pretraining_steps": [10],
+        "pretraining_learning_rate": [0.2],
+        "per_class": [3],
+        "probe_seed": [1],
+        "limit": [1000],
+        "size": [64],
+        "mean": [[0.5, 0.5, 0.5]],
+        "deviation": [[0.5, 0.5, 0.5]],
+        "folder": ["mine"],
+        "record": ["log 20"],
+        "scaling": ["none"],
     },
 }
 EVERY_CHANGE = [(kind, name, value) for kind, names in CHANGES.items() for name, values in names.items()
@@ -214,7 +330,7 @@ def test_every_key_is_tried(kind):
 @pytest.mark.parametrize(("kind", "name", "value"), EVERY_CHANGE)
 def test_every_key_makes_another_run(kind, name, value):
     plain = study(
-        {"study": kind, "seeds": "0..2", "networks": "two_layer"} if kind == "two-points" else {"study": kind}
+        {"study": kind, "seeds": "0..2", "networks": "two_layer"} if CHANGES[kind] is TRAINED else {"study": kind}
     )
     changed = study(plain.specification() | {name: value})
     assert changed != plain
@@ -247,9 +363,9 @@ def test_studies_are_frozen():
         ({"study": "two-points", "seeds": [0, 0]}, "must differ"),
         ({"study": "two-points", "dx2": float("nan")}, "finite"),
         ({"study": "two-points", "dx2": 0, "dy2": -1}, "dx2 = 0.*dy2 = -1"),
-        ({"study": "image-pairs", "network": {"name": "x"}}, "network.width"),
-        ({"study": "image-pairs", "network": 3}, "network"),
-        ({"study": "nothing"}, "two-points, image-pairs"),
+        ({"study": "mnist-pair", "network": {"name": "x"}}, "network.width"),
+        ({"study": "mnist-pair", "network": 3}, "network"),
+        ({"study": "nothing"}, "unknown study 'nothing'.*two-points, "),
         ({}, "names its study"),
     ],
 )
@@ -295,7 +411,7 @@ def test_pairs_are_those_recorded(images):
 def test_shares_count_the_pairs(images):
     _, _, result = images
     shares, pairs = result.table("shares"), result.table("pairs")
-    assert len(shares) == len(KINDS) * 7
+    assert len(shares) == len(KINDS) * len(SCORED)
     assert set(shares["pairs"]) == set(KINDS)
     for kind in KINDS:
         some = pairs[pairs["kind"] == kind]
@@ -369,13 +485,13 @@ def test_no_better_than_a_curve_is_said(images):
 
 
 def test_better_than_a_curve_is_not_blamed(images):
-    from syzygy.studies.image_pairs import _no_better
+    from syzygy.studies.pair_scores import no_better
 
     _, _, result = images
     shares = result.table("shares").copy()
     shares.loc[shares["model"].str.startswith("theory"), "quantile_50"] = 0.99
     shares.loc[shares["model"].str.startswith("logistic"), "quantile_50"] = 0.5
-    assert _no_better(shares) == ()
+    assert no_better(shares) == ()
 
 
 def test_one_image_per_class_has_no_pairs_of_one_class():
@@ -387,7 +503,7 @@ def test_one_image_per_class_has_no_pairs_of_one_class():
 
 
 def test_options_reach_the_job():
-    job = study({"study": "image-pairs", "task": "mnist", "limit": 500, "per_class": 3, "probe_seed": 9}).jobs()[
+    job = study({"study": "mnist-pair", "task": "mnist", "limit": 500, "per_class": 3, "probe_seed": 9}).jobs()[
         "images"
     ]
     assert job.options == {"per_class": 3, "probe_seed": 9, "limit": 500}

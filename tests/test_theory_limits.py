@@ -10,7 +10,7 @@ from scipy.integrate import solve_ivp
 
 from syzygy.errors import SpecificationError
 from syzygy.theory import PairState, PairTheory, solve
-from syzygy.theory.limits import agreeing, half_time, logistic
+from syzygy.theory.limits import agreeing, half_time, logistic, universal
 
 
 def balanced(theory, h2):
@@ -130,6 +130,51 @@ def test_agreeing_curve_answers_for_many_theories():
     curve = agreeing(theory, [1.0, 0.2], [0.3, 0.5], times)
     assert curve.shape == (2, 5)
     np.testing.assert_array_equal(curve[1], agreeing(PairTheory(0.7, 0.1, 1.0, 0.0), 0.2, 0.5, times))
+
+
+# ── One curve ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_logistic_is_the_one_curve():
+    """Exactly, from any start below the end: with the logistic's own half-time as the origin."""
+    theory, start = PairTheory([0.3, 2.0], [0.6, 0.05], [1.0, 1.7], [0.5, 0.2]), np.array([1e-3, 0.1])
+    steps = np.linspace(0, 60, 61)
+    omega = np.sqrt(theory.eta_h * theory.eta_y * theory.dx2 * theory.dy2)
+    times = omega[:, None] * (steps - half_time(theory, start)[:, None])
+    np.testing.assert_allclose(logistic(theory, start, steps) / theory.a_low[:, None], universal(times), rtol=1e-12)
+
+
+def off_the_curve(theory, scale, seed):
+    """Largest deviation of 40 pairs that start at random near the saddle, some with outputs against the target."""
+    draw, a, b = np.random.default_rng(seed), 0.5 * theory.eta_h * theory.dx2, 0.5 * theory.eta_y
+    encoder, decoder = scale * draw.uniform(0.5, 1, 40) / np.sqrt(b), scale * draw.uniform(-0.3, 1, 40) / np.sqrt(a)
+    h2, dy = encoder**2, encoder * decoder
+    start = PairState(h2, dy**2, dy**2 - dy * np.sqrt(theory.dy2))
+    omega, end = theory.relaxation_rate(start), theory.final_h2(start)
+    steps = np.linspace(0, 40 / omega.min(), 40_001)
+    rises = solve(theory, start, steps).state.h2 / end[:, None]
+    deviations = []
+    for rise, rate in zip(rises, omega, strict=True):
+        first = rise.argmin()  # outputs against the target make it fall at first
+        half = np.interp(0.5, rise[first:], steps[first:])
+        times = rate * (steps - half)
+        shown = np.abs(times) < 5
+        deviations.append(np.abs(rise - universal(times))[shown].max())
+    return max(deviations)
+
+
+def test_small_starts_follow_one_curve():
+    """Whatever the rates, and balanced or not; a start ten times smaller is a hundred times nearer."""
+    for seed, theory in enumerate([PairTheory(0.3, 0.6, 1.2, 0.5), PairTheory(0.02, 1.5, 0.7, 2.0)]):
+        far, near = (off_the_curve(theory, scale, seed) for scale in (0.1, 0.01))  # of Q, so its square is 100 times
+        assert near < 1e-3
+        assert near < 0.05 * far
+
+
+def test_lazy_pairs_are_not_on_the_one_curve():
+    theory, start = PairTheory(0.3, 0.6, 1.0, 0.5), PairState(5.0, 0.0, 0.0)
+    assert theory.regime(start) == "encoder-lazy"
+    assert start.h2 > 0.5 * theory.final_h2(start)
 
 
 # ── What is refused ──────────────────────────────────────────────────────────────────────────────────

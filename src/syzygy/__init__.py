@@ -14,7 +14,7 @@ from syzygy.networks import Setting, catalogue, setting
 from syzygy.recording import Schedule, every, log_spaced
 from syzygy.result import Result
 from syzygy.run import Run, run
-from syzygy.studies import STUDIES, ImagePairs, Study, TwoPoints, study
+from syzygy.studies import STUDIES, MnistPair, Study, TwoPoints, study
 from syzygy.tasks import TASKS, Task, digits, mnist, two_points
 from syzygy.theory import PairState, PairTheory, Solution, solve
 from syzygy.training import Checkpoint, train
@@ -27,7 +27,7 @@ __all__ = [
     "TASKS",
     "Checkpoint",
     "Fit",
-    "ImagePairs",
+    "MnistPair",
     "PairCurves",
     "PairState",
     "PairTheory",

@@ -8,7 +8,7 @@ of settings); its verdict follows from the bounds, and from nothing else.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import pandas as pd
@@ -155,6 +155,40 @@ class Claim:
         """The measured values in words."""
         return ranged(self.cases.values())
 
+    def to_json(self) -> dict[str, Any]:
+        """Give everything, and what follows from it, as JSON can hold it: what is not finite is null."""
+        expected = {name: _plain(value) for name, value in vars(self.expectation).items()}
+        return expected | {
+            "cases": {name: _plain(value) for name, value in self.cases.items()},
+            "published": dict(self.published),
+            "seeds": list(self.seeds),
+            "note": self.note,
+            "complete": self.complete,
+            "verdict": self.verdict,
+            "condition": self.condition,
+            "value": _plain(self.value),
+        }
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_json` gave.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            It was something else.
+        """
+        bounds = {name: told[name] if told[name] is not None else default for name, default in _BOUNDS.items()}
+        words = {name: str(told[name]) for name in ("name", "statement", "source", "sample", "quantity")}
+        return cls(
+            Expectation(**words, **bounds),  # type: ignore[arg-type]
+            {str(name): math.nan if value is None else float(value) for name, value in told["cases"].items()},
+            tuple(int(seed) for seed in told["seeds"]),
+            {str(name): float(value) for name, value in told["published"].items()},
+            str(told["note"]),
+            bool(told["complete"]),
+        )
+
     @property
     def value(self) -> float:
         """The median over the cases that could be measured, NaN if there are none."""
@@ -232,6 +266,13 @@ def ranges(seeds: Sequence[int]) -> str:
         else:
             runs.append([seed])
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
+
+
+_BOUNDS = {"low": -math.inf, "high": math.inf}
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _listed(names: Sequence[str]) -> str:

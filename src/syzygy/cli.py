@@ -8,7 +8,8 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,14 +19,17 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table as Grid
 from typer.core import TyperGroup
 
-from syzygy.errors import SpecificationError, SyzygyError, UnknownName
+from syzygy.errors import DataError, SpecificationError, SyzygyError, UnknownName
 from syzygy.networks import catalogue
+from syzygy.reproduce import KEPT as REPRODUCTION
+from syzygy.reproduce import Plan, Reproduction
 from syzygy.result import REFERENCES, Result
 from syzygy.run import Run
 from syzygy.studies import STUDIES, Study, read_study, study
 from syzygy.tasks import TASKS
 from syzygy.tasks.mnist import DATA_VARIABLE
 from syzygy.theory import PairState, PairTheory, solve
+from syzygy.training import Job
 
 #: What typer raises for a command that it cannot read.
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
@@ -136,16 +140,12 @@ def run(
 
     The same specification finds the same run: it goes on where it stopped, and trains nothing twice.
     """
-    if processes is not None and processes < 1:
-        raise SpecificationError(f"--processes must be 1 or more, got {processes}")
-    if data_dir is not None:
-        os.environ[DATA_VARIABLE] = str(data_dir.resolve())
+    _prepare(processes, data_dir)
     given = {"networks": network or None, "seeds": seeds, "steps": steps, "record": record}
     asked = _asked(what, {k: v for k, v in given.items() if v is not None} | _options(option or []))
     begun = Run.under(out, asked)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        _train(begun, processes or cores)
+        _train(begun, processes or _cores())
     except KeyboardInterrupt:
         left = len(begun.missing)
         done = len(begun.jobs) - left
@@ -157,13 +157,62 @@ def run(
     _say(begun, as_json)
 
 
-@_command("report", "syzygy report runs/two-points-3f9a1c2b04de")
-def report(
-    folder: Annotated[Path, typer.Argument(help="The folder of a run.")],
+@_command("reproduce", "syzygy reproduce --quick --out runs/")
+def reproduce(
+    studies: Annotated[
+        list[str] | None, typer.Argument(help="Studies to run (syzygy list shows them); by default all.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Few seeds, reduced sizes: minutes.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="The paper's sizes: days; see the estimate first.")] = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Print the estimate, and stop.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder of runs; the reproduction gets a folder of its own in it.")] = Path(
+        "runs"
+    ),
+    data_dir: Annotated[Path | None, typer.Option(help="Folder with data files (MNIST's idx files).")] = None,
+    processes: Annotated[
+        int | None, typer.Option(help="Processes to train in, of one thread each; by default one per core.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write the page of a run again, finished or not; nothing is trained."""
-    _say(Run.at(folder), as_json)
+    """Run every experiment of the paper, and write one page: claim by claim.
+
+    It prints an estimate first, measured from a few steps on this machine.  The same command goes on where it stopped.
+    """
+    if quick == full:
+        raise SpecificationError("say --quick (minutes, reduced) or --full (the paper's sizes)")
+    _prepare(processes, data_dir)
+    reproduction = Reproduction.under(out, "quick" if quick else "full")
+    names = reproduction.chosen(studies or [])
+    with Console(stderr=True).status("timing a few steps of every kind of training"):
+        plan = reproduction.plan(names)
+    _say_plan(plan, processes or _cores())
+    if set(names) <= set(plan.trouble):
+        raise DataError(next(iter(plan.trouble.values())))
+    if estimate:
+        return
+    try:
+        _reproduce(reproduction, names, processes or _cores())
+    except KeyboardInterrupt:
+        _complain("stopped; what was trained is kept, and the same command goes on")
+        _complain(f"syzygy report {reproduction.folder} shows what there is")
+        raise typer.Exit(130) from None
+    _say_claims(reproduction, as_json)
+
+
+@_command("report", "syzygy report runs/two-points-3f9a1c2b04de")
+def report(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run, or of a reproduction.")],
+    as_json: Json = False,
+) -> None:
+    """Write the page of a run or a reproduction again, finished or not; nothing is trained."""
+    if not (folder / REPRODUCTION).is_file():
+        _say(Run.at(folder), as_json)
+        return
+    reproduction = Reproduction.at(folder)
+    with Console(stderr=True).status("analysing every study"):
+        for name in reproduction.runs:
+            reproduction.analyse(name)
+    _say_claims(reproduction, as_json)
 
 
 @_command("predict", "syzygy predict --eta-h .3 --eta-y .6 --dx2 1.2 --dy2 .5 --h .4 --y .3 --w .1")
@@ -245,9 +294,20 @@ def _options(pairs: list[str]) -> dict[str, Any]:
     return read
 
 
-def _train(begun: Run, processes: int) -> None:
-    """Train with a bar of the work done and the time left."""
-    jobs = begun.jobs
+def _prepare(processes: int | None, data_dir: Path | None) -> None:
+    if processes is not None and processes < 1:
+        raise SpecificationError(f"--processes must be 1 or more, got {processes}")
+    if data_dir is not None:
+        os.environ[DATA_VARIABLE] = str(data_dir.resolve())
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _bar(name: str, jobs: Sequence[Job]) -> Iterator[Callable[[float], None]]:
+    """Show the work done and the time left, and give what is to be called with work done."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -256,16 +316,65 @@ def _train(begun: Run, processes: int) -> None:
         TextColumn("left"),
         TimeRemainingColumn(elapsed_when_finished=False),
     )
+    total = sum(job.work for job in jobs)
     with Progress(*columns, console=Console(stderr=True), speed_estimate_period=60) as bars:
-        bar = bars.add_task(
-            f"{begun.study.study}: {len(jobs)} training{'s' * (len(jobs) != 1)}", total=sum(job.work for job in jobs)
-        )
+        bar = bars.add_task(f"{name}: {len(jobs)} training{'s' * (len(jobs) != 1)}", total=total)
         try:
-            begun.train(processes, lambda work: bars.advance(bar, work))
+            yield lambda work: bars.advance(bar, work)
         except SyzygyError:
             bars.console.quiet = not bars.console.is_terminal  # the mistake says it all
             raise
-        bars.update(bar, completed=sum(job.work for job in jobs))
+        bars.update(bar, completed=total)
+
+
+def _train(begun: Run, processes: int) -> None:
+    with _bar(begun.study.study, begun.jobs) as advance:
+        begun.train(processes, advance)
+
+
+def _reproduce(reproduction: Reproduction, names: Sequence[str], processes: int) -> None:
+    """Train, analyse each study as soon as it can be, and write the page anew each time."""
+    for name in names:
+        if name in reproduction.trouble:
+            reproduction.analyse(name)
+    with _bar(f"reproduce --{reproduction.size}", reproduction.missing(names)) as advance:
+        for name in reproduction.train(names, processes, advance):
+            reproduction.analyse(name)
+            reproduction.report()
+
+
+def _say_plan(plan: Plan, processes: int) -> None:
+    """Say what the training will cost, and what cannot be run, before anything starts."""
+    for name, some in plan.costs.items():
+        if some:
+            took = _duration(sum(one.seconds for one in some))
+            print(f"{name:<24} {len(some):>4} trainings, at most {took} of one core", file=sys.stderr)
+    for name, why in plan.trouble.items():
+        _complain(f"{name} cannot be run: {why}")
+    memory = f", {plan.memory * processes / 1e9:.1f} GB of memory" if plan.memory else ""
+    print(
+        f"training takes at most {_duration(plan.seconds(processes))} in {processes} process{'es' * (processes > 1)}"
+        f"{memory}, {plan.bytes / 1e9:.1f} GB of disk before compression",
+        file=sys.stderr,
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _say_claims(reproduction: Reproduction, as_json: bool) -> None:
+    claims = reproduction.report()
+    if as_json:
+        _print_json(json.loads((reproduction.folder / "claims.json").read_text(encoding="utf-8")))
+        return
+    for name, some in claims.items():
+        for claim in some:
+            where = f" ({claim.condition})" if claim.condition else ""
+            print(f"{claim.verdict:<15} {name}: {claim.expectation.name}{where}")
+    print(f"report: {reproduction.page}")
 
 
 def _say(begun: Run, as_json: bool) -> None:

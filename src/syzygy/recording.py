@@ -77,7 +77,8 @@ def watched(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Ten
     network
         Any module.
     layers
-        Module paths, as in ``dict(network.named_modules())``.
+        Module paths, as in ``dict(network.named_modules())``.  ``mean(path)`` is the mean over the positions of a
+        feature map, a unit per channel.
 
     Yields
     ------
@@ -89,12 +90,13 @@ def watched(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Ten
     UnknownName
         A layer that the network lacks; the near ones are listed.
     ShapeError
-        A layer whose output is not one tensor with an item axis.
+        A layer whose output is not one tensor with an item axis, or has no positions to take a mean over.
     """
     modules = dict(network.named_modules())
-    for layer in layers:
-        if layer not in modules or not layer:
-            raise UnknownName("layer", layer, (path for path in modules if path))
+    paths = {layer: (re.fullmatch(r"mean\((.+)\)", layer) or {1: layer})[1] for layer in layers}
+    for path in paths.values():
+        if path not in modules or not path:
+            raise UnknownName("layer", path, (path for path in modules if path))
     seen: dict[str, Tensor] = {}
 
     def keep(layer: str, output: object) -> None:
@@ -102,10 +104,14 @@ def watched(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Ten
             raise ShapeError(
                 f"layer {layer!r} gives {type(output).__name__}, not a tensor (item, …); watch one inside it"
             )
+        if layer != paths[layer]:
+            if output.ndim < 3:
+                raise ShapeError(f"{layer} needs a map (item, channel, position …), got {tuple(output.shape)}")
+            output = output.flatten(2).mean(-1)
         seen[layer] = output.flatten(1) if output.ndim > 1 else output.unsqueeze(1)
 
     hooks = [
-        modules[layer].register_forward_hook(lambda _m, _i, output, layer=layer: keep(layer, output))
+        modules[paths[layer]].register_forward_hook(lambda _m, _i, output, layer=layer: keep(layer, output))
         for layer in layers
     ]
     try:

@@ -6,20 +6,16 @@ the reasons to doubt the result.  It bears no date: the same result gives the sa
 
 import json
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple
-from xml.etree import ElementTree
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from syzygy.claims import SOURCES, ranged, ranges
-from syzygy.figures import Figure
 from syzygy.files import write_text
+from syzygy.page import embedded, filled
 from syzygy.result import REFERENCES, Result, Table
 
 #: Of a longer table, only so many rows are shown.
@@ -77,29 +73,18 @@ def render(result: Result) -> str:
         HTML with its style and drawings inline.  Links to the numbers are relative to the folder that
         :func:`write_report` writes.
     """
-    return page(
+    return filled(
         "report.html",
         result=result,
         most_lines=MOST_LINES,
-        figures=[(figure, _embedded(figure, f"f{n}-")) for n, figure in enumerate(result.figures, start=1)],
+        figures=[
+            (figure, embedded(figure.svg(), figure.caption, f"f{n}-"))
+            for n, figure in enumerate(result.figures, start=1)
+        ],
         tables=[(table, shown(table), max(0, len(table.frame) - MOST_ROWS)) for table in result.tables],
         specification=list(as_asked(result.specification)),
         references=[REFERENCES[key] for key in result.references],
     )
-
-
-def page(template: str, **content: Any) -> str:
-    """Fill a template of this package."""
-    environment = Environment(
-        loader=PackageLoader("syzygy", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals |= {"SOURCES": SOURCES, "ranged": ranged, "ranges": ranges}
-    return environment.get_template(template).render(**content)
 
 
 def write_report(result: Result, folder: Path) -> Path:
@@ -226,44 +211,3 @@ def as_asked(specification: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield str(key), value
         else:
             yield str(key), json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _embedded(figure: Figure, prefix: str) -> str:
-    """Give a drawing as an element of an HTML page.
-
-    Its ids, and what refers to them, get a prefix: clip paths and glyphs of one drawing are not taken for
-    those of another.  Its size becomes that of its surroundings, its metadata and its style sheet (which
-    would reach the whole page) go, and it says what it shows to those who cannot see it.
-    """
-    root = ElementTree.fromstring(figure.svg())
-    for parent in root.iter():
-        for child in list(parent):
-            if _local(child.tag) in ("metadata", "style"):
-                parent.remove(child)
-    for element in root.iter():
-        # In HTML, what stands inside <svg> is SVG; prefixes of namespaces are neither needed nor known.
-        element.tag, element.text, element.tail = _local(element.tag), (element.text or "").strip(), None
-        element.attrib = {_local(name): _prefixed(_local(name), value, prefix) for name, value in element.items()}
-    width = root.attrib.pop("width")
-    del root.attrib["height"], root.attrib["version"]
-    root.attrib |= {
-        "role": "img",
-        "aria-label": figure.caption,
-        "style": f"--width: {width}",
-        "stroke-linejoin": "round",  # what the style sheet said
-    }
-    return ElementTree.tostring(root, encoding="unicode")
-
-
-def _prefixed(name: str, value: str, prefix: str) -> str:
-    """Give the value of an attribute with every id in it prefixed."""
-    if name == "id":
-        return prefix + value
-    if name == "href":
-        return re.sub("^#", f"#{prefix}", value)
-    return re.sub(r"url\((['\"]?)#", rf"url(\1#{prefix}", value)
-
-
-def _local(tag: Any) -> str:
-    """Give the name of an element or attribute without its namespace."""
-    return str(tag).rpartition("}")[2]

@@ -143,9 +143,9 @@ class Result:
             "question": self.question,
             "summary": self.summary,
             "findings": [{"code": f.code, "title": f.title, "details": f.details} for f in self.findings],
-            "claims": _records(to_pandas({self.study: self.claims})),
-            "cases": {claim.expectation.name: _plain_values(claim.cases) for claim in self.claims},
             "note": self.note,
+            "claims": [claim.to_json() for claim in self.claims],
+            "figures": [{"name": figure.name, "caption": figure.caption} for figure in self.figures],
             "tables": {table.name: _records(table.frame) for table in self.tables},
             "specification": self.specification,
             "references": {key: REFERENCES[key] for key in self.references},
@@ -171,10 +171,6 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Give rows as JSON can hold them: exact numbers, null for what is not finite."""
     rows = frame.to_dict("records")
     return [{str(name): _plain(value) for name, value in row.items()} for row in rows]
-
-
-def _plain_values(values: Mapping[str, float]) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in values.items()}
 
 
 def _plain(value: Any) -> Any:

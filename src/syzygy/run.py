@@ -61,8 +61,7 @@ class Run:
         RunError
             The folder cannot be used: a file is in its place, or something that is not this run.
         """
-        name = f"{study.study}-{key(_identity(study.specification()))}"
-        run = cls(parent / name, study)
+        run = cls.named(parent, study)
         for place in (parent, run.folder):
             if place.exists() and not place.is_dir():
                 raise RunError(f"{place} is a file, not a folder of runs; name another with --out")
@@ -77,6 +76,11 @@ class Run:
             except OSError as unwritable:
                 raise RunError(f"{run.folder} cannot be written: {unwritable}") from unwritable
         return run
+
+    @classmethod
+    def named(cls, parent: Path, study: Study) -> "Run":
+        """Give the run of a study in a folder of runs, begun or not."""
+        return cls(parent / f"{study.study}-{key(_identity(study.specification()))}", study)
 
     @classmethod
     def at(cls, folder: Path) -> "Run":
@@ -147,6 +151,12 @@ class Run:
             result = self.study.analyse(trajectories)
         if self.missing:
             result = result.undecided()
+        write_report(result, self.folder)
+        return result
+
+    def refuse(self, why: str) -> Result:
+        """Write the page of a study that cannot be run, with the reason in its first line."""
+        result = self.study.nothing({}, why).undecided()
         write_report(result, self.folder)
         return result
 

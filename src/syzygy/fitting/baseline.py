@@ -1,11 +1,13 @@
-"""What a curve without theory does: a logistic through the measured start, with as many constants."""
+"""What curves without theory do: a logistic with as many constants, and the mean curve of the other pairs."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from syzygy.fitting.elsewhere import apart
 from syzygy.fitting.least_squares import Residuals, levenberg_marquardt
+from syzygy.fitting.pairs import PairCurves
 from syzygy.fitting.score import deviation
 
 Array = NDArray[np.float64]
@@ -59,6 +61,18 @@ def fit_logistic(steps: Array, measured: Array) -> Logistic:
         height[usable], rate[usable] = np.exp(theta.T)
     shape = measured.shape[:-1]
     return Logistic(curve[:, 0].reshape(shape), height.reshape(shape), rate.reshape(shape), float(steps[0]))
+
+
+def mean_of_other_pairs(curves: PairCurves) -> Array:
+    """Give the mean ‖dh‖² of the pairs of the same network that share no item with each, ``(network, pair, step)``.
+
+    Nothing of the pair itself enters, not even its start: what any prediction with rates of other pairs must beat.
+    """
+    others = apart(curves).astype(np.float64)
+    there = np.isfinite(curves.h2)
+    total = np.einsum("nps,pq->nqs", np.where(there, curves.h2, 0.0), others)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(total / np.einsum("nps,pq->nqs", there, others))
 
 
 def _best(residuals: Residuals, curves: Array, times: Array) -> Array:

@@ -1,8 +1,10 @@
 """Rates from elsewhere: what makes a prediction of something that the fit has not seen."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from syzygy.fitting.fit import Array, Fit
+from syzygy.fitting.pairs import PairCurves
 
 
 def from_other_networks(fit: Fit) -> Fit:
@@ -29,8 +31,57 @@ def from_other_networks(fit: Fit) -> Fit:
     return fit.with_rates(*rates)
 
 
+def from_other_pairs(fit: Fit) -> Fit:
+    """Predict every pair with the rates of the other pairs of its network.
+
+    Each pair gets the geometric mean of the identified rates of all pairs of the same network that share no item with
+    it (:func:`apart`), and keeps its own start.
+
+    Parameters
+    ----------
+    fit
+        Of pairs of four items or more; pairs without such others are not predicted.
+
+    Returns
+    -------
+    Fit
+        The same curves with these rates; NaN where no other pair has identified ones.
+    """
+    others = apart(fit.curves).astype(np.float64)
+    count = fit.identified @ others
+    rates = []
+    for interval in (fit.eta_h, fit.eta_y):
+        log = np.where(fit.identified, np.log(np.where(fit.identified, interval.value, 1.0)), 0.0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rates.append(np.where(count > 0, np.exp((log @ others) / count), np.nan))
+    return fit.with_rates(*rates)
+
+
+def apart(curves: PairCurves) -> NDArray[np.bool_]:
+    """Say which pairs share no item, and are both of agreeing or both of differing targets, ``(pair, pair)``."""
+    names = np.array(curves.pairs)
+    shared = (names[:, None, :, None] == names[None, :, None, :]).any(axis=(2, 3))
+    agree = curves.dy2 == 0
+    return np.asarray(~shared & (agree[:, None] == agree))
+
+
+def rates_by_network(fit: Fit) -> Array:
+    """Give each network's geometric means of its identified ``eta_h`` and ``eta_y``, ``(2, network)``; NaN without."""
+    usable = fit.identified
+    with np.errstate(invalid="ignore", divide="ignore"):
+        log = [np.where(usable, np.log(rate.value), 0.0).sum(axis=1) for rate in (fit.eta_h, fit.eta_y)]
+        return np.where(usable.any(axis=1), np.exp(np.array(log) / usable.sum(axis=1)), np.nan)
+
+
+def rates_of_others(rates: Array) -> Array:
+    """Give each network the geometric mean of the rates of the others, ``(2, network)``; NaN where there is none."""
+    usable = np.asarray(np.isfinite(rates).all(axis=0))
+    log = np.where(usable, np.log(np.where(usable, rates, 1.0)), 0.0)
+    return np.stack([_mean_of_others(one, usable) for one in log])
+
+
 def _mean_of_others(log: Array, usable: np.ndarray) -> Array:
-    """Exponential of the mean over all other rows, ``(network, pair)``."""
+    """Exponential of the mean over all other rows, ``(network, …)``."""
     others = usable.sum(axis=0) - usable
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(others > 0, np.exp((log.sum(axis=0) - log) / others), np.nan)

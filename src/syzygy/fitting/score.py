@@ -53,3 +53,30 @@ def last_finite(values: Array) -> Array:
     last = values.shape[-1] - 1 - np.argmax(there[..., ::-1], axis=-1)
     found = np.take_along_axis(values, last[..., None], axis=-1)[..., 0]
     return np.where(there.any(axis=-1), found, np.nan)
+
+
+def correlation(measured: Array, predicted: Array) -> Array:
+    """Pearson's correlation along the last axis, over entries of which both are finite.
+
+    Returns
+    -------
+    Array
+        One less axis, other axes broadcast; NaN where either does not vary.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> correlation(np.array([1.0, 2.0, 3.0, np.nan]), np.array([2.0, 4.0, 6.0, 0.0])).round(9).item()
+    1.0
+    """
+    measured, predicted = np.broadcast_arrays(measured, predicted)
+    there = np.isfinite(measured) & np.isfinite(predicted)
+    one, other = (np.where(there, values, np.nan) for values in (measured, predicted))
+    scale = deviation(one) * deviation(other)
+    count = np.maximum(there.sum(axis=-1), 1)
+    centred = [
+        np.where(there, x, 0.0) - (np.where(there, x, 0.0).sum(axis=-1) / count)[..., None] for x in (one, other)
+    ]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shared = np.sum(np.where(there, centred[0] * centred[1], 0.0), axis=-1) / count
+        return np.where(scale > 0, shared / scale, np.nan)

@@ -1,5 +1,7 @@
 """The catalogue: every network of the paper's settings table, and how to build one."""
 
+import math
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -8,20 +10,24 @@ from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import nn
 
-from syzygy.errors import UnknownName
+from syzygy.errors import SpecificationError, UnknownName
 from syzygy.networks.convolutional import Convolutional
 from syzygy.networks.layers import ACTIVATIONS, initialise
 from syzygy.networks.mlp import MLP, DropoutMLP
 from syzygy.networks.residual import Residual
-from syzygy.seeds import generator
+from syzygy.networks.timm import PREFIX, Timm
+from syzygy.seeds import generator, stream
 
 #: Every type of network by the name that specifications use.
 TYPES: Final = MappingProxyType[str, Callable[..., nn.Module]](
     {"mlp": MLP, "residual": Residual, "convolutional": Convolutional, "dropout": DropoutMLP}
 )
+
+#: What a published architecture has settled, and stands in its setting only to fill the place.
+SETTLED: Final = MappingProxyType[str, Any]({"activation": "none", "width": 1, "depth": 1})
 
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]  # it becomes part of file names
@@ -36,7 +42,8 @@ class Setting(BaseModel):
     name
         The row's name.
     type
-        A key of :data:`TYPES`.
+        A key of :data:`TYPES`; or ``timm:`` and the name of an architecture of timm, as in
+        ``timm:resnet18.a1_in1k``, whose activation, width and depth are its own.
     activation
         A key of :data:`syzygy.networks.layers.ACTIVATIONS`.
     gain
@@ -69,9 +76,22 @@ class Setting(BaseModel):
     optimiser: Literal["sgd", "adam"] = "sgd"
     about: str = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _settled(cls, values: Any) -> Any:
+        """Leave to a published architecture what is its own."""
+        if not isinstance(values, Mapping) or not str(values.get("type")).startswith(PREFIX):
+            return values
+        for name, value in SETTLED.items():
+            if values.get(name, value) != value:
+                raise SpecificationError(f"{name} of {values['type']} is the architecture's own; leave it out")
+        return {**values, **SETTLED}
+
     @field_validator("type")
     @classmethod
     def _known_type(cls, value: str) -> str:
+        if re.fullmatch(rf"{PREFIX}[A-Za-z0-9][A-Za-z0-9._-]*", value):  # timm is asked when it is built
+            return value
         return _known("network type", value, TYPES)
 
     @field_validator("activation")
@@ -91,8 +111,11 @@ class Setting(BaseModel):
         gain
             In place of the row's own.
         """
-        network = self._architecture(input_dim, output_dim).double()
-        initialise(network, self.gain if gain is None else gain, generator(seed, "weights"))
+        with torch.random.fork_rng(devices=[]):  # published architectures draw from the one global generator
+            torch.default_generator.manual_seed(stream(seed, "weights"))
+            network = self._architecture(input_dim, output_dim).double()
+        ours = network.readout if isinstance(network, Timm) else network
+        initialise(ours, self.gain if gain is None else gain, generator(seed, "weights"))
         return network
 
     def size(self, input_dim: int, output_dim: int) -> int:
@@ -117,7 +140,7 @@ class Setting(BaseModel):
         counted: list[int] = []
 
         def count(module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-            positions = output.shape[-1] if isinstance(module, nn.Conv1d) else 1
+            positions = math.prod(output.shape[2:]) if isinstance(module, nn.Conv1d | nn.Conv2d) else 1
             counted.append(sum(p.numel() for p in module.parameters(recurse=False)) * positions)
 
         with torch.device("meta"):
@@ -129,6 +152,8 @@ class Setting(BaseModel):
         return sum(counted)
 
     def _architecture(self, input_dim: int, output_dim: int) -> nn.Module:
+        if self.type.startswith(PREFIX):
+            return Timm(input_dim, output_dim, model=self.type.removeprefix(PREFIX))
         return TYPES[self.type](input_dim, output_dim, width=self.width, depth=self.depth, activation=self.activation)
 
 

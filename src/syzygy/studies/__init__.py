@@ -8,12 +8,37 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from syzygy.errors import SpecificationError, UnknownName
-from syzygy.studies.image_pairs import ImagePairs
+from syzygy.studies.alternatives import Alternatives
+from syzygy.studies.context import Context
+from syzygy.studies.depth import Depth
+from syzygy.studies.expressivity import Expressivity
+from syzygy.studies.initialisation import Initialisation
+from syzygy.studies.mnist_pair import MnistPair
+from syzygy.studies.mnist_structure import MnistStructure
+from syzygy.studies.product_law import ProductLaw
 from syzygy.studies.study import Study
+from syzygy.studies.transfer import Transfer
 from syzygy.studies.two_points import TwoPoints
+from syzygy.studies.universality import Universality
+from syzygy.studies.xor import Xor
 
 #: Every study by the name that the command line and specifications use.
-STUDIES: Final = MappingProxyType[str, type[Study]]({"two-points": TwoPoints, "image-pairs": ImagePairs})
+STUDIES: Final = MappingProxyType[str, type[Study]](
+    {
+        "two-points": TwoPoints,
+        "universality": Universality,
+        "alternatives": Alternatives,
+        "depth": Depth,
+        "product-law": ProductLaw,
+        "xor": Xor,
+        "context": Context,
+        "expressivity": Expressivity,
+        "initialisation": Initialisation,
+        "mnist-pair": MnistPair,
+        "mnist-structure": MnistStructure,
+        "transfer": Transfer,
+    }
+)
 
 
 def study(asked: Mapping[str, Any]) -> Study:
@@ -59,4 +84,4 @@ def read_study(path: Path) -> dict[str, Any]:
     return asked
 
 
-__all__ = ["STUDIES", "ImagePairs", "Study", "TwoPoints", "read_study", "study"]
+__all__ = ["STUDIES", "Context", "MnistPair", "Study", "Transfer", "TwoPoints", "Xor", "read_study", "study"]

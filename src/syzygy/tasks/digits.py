@@ -1,12 +1,17 @@
 """Real images that need no download: the 1,797 handwritten digits that scikit-learn bundles."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.datasets import load_digits
 
+from syzygy.errors import SpecificationError
 from syzygy.tasks.task import Task, labelled
 
 
-def digits(per_class: int = 2, probe_seed: int = 0) -> Task:
+def digits(
+    per_class: int = 2, probe_seed: int = 0, first: int | None = None, classes: Sequence[int] | None = None
+) -> Task:
     """8 × 8 digits, standardised over all pixels, with one-hot targets.
 
     Parameters
@@ -15,6 +20,15 @@ def digits(per_class: int = 2, probe_seed: int = 0) -> Task:
         Probe items per class; every pair of them is analysed.
     probe_seed
         Seed that draws them.
+    first
+        Watch the first so many digits instead, sorted by class.
+    classes
+        Use these digits alone, an output for each; by default all ten.
+
+    Raises
+    ------
+    SpecificationError
+        An argument out of range.
 
     Examples
     --------
@@ -24,4 +38,9 @@ def digits(per_class: int = 2, probe_seed: int = 0) -> Task:
     """
     images, labels = load_digits(return_X_y=True)
     standardised = (images - images.mean()) / images.std()
-    return labelled("digits", standardised, labels.astype(np.int64), per_class, probe_seed)
+    chosen = list(range(10)) if classes is None else sorted(set(classes))
+    if len(chosen) < 2 or not set(chosen) <= set(range(10)):
+        raise SpecificationError(f"classes are two or more of the digits 0 … 9; got {classes}")
+    used = np.isin(labels, chosen)
+    codes = np.searchsorted(chosen, labels[used])
+    return labelled("digits", standardised[used], codes, per_class, probe_seed, first, [str(one) for one in chosen])

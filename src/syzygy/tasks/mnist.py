@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,12 @@ DATA_VARIABLE = "SYZYGY_DATA"
 
 
 def mnist(
-    per_class: int = 2, probe_seed: int = 0, limit: int | None = None, data_dir: str | Path | None = None
+    per_class: int = 2,
+    probe_seed: int = 0,
+    limit: int | None = None,
+    data_dir: str | Path | None = None,
+    first: int | None = None,
+    size: Literal[8, 28] = 28,
 ) -> Task:
     """28 × 28 digits, normalised by mean 0.1307 and deviation 0.3081, with one-hot targets.
 
@@ -32,20 +38,35 @@ def mnist(
         Folder with the idx files of the training set, gzipped or not, in it or in its ``mnist/``.  By
         default the folder named by ``SYZYGY_DATA``; without that, the set is fetched from OpenML through
         scikit-learn, which keeps it for the next time.
+    first
+        Watch the first so many training images instead, sorted by class.
+    size
+        Pixels of a side.  8 makes images like the bundled digits of :func:`syzygy.tasks.digits`: of the middle 24 × 24
+        pixels each 3 × 3 are averaged, and all are standardised together.
 
     Raises
     ------
     DataError
         Files that are missing (the message says which were looked for), damaged, or of another set.
     SpecificationError
-        ``limit`` or ``per_class`` out of range.
+        ``limit``, ``per_class``, ``first`` or ``size`` out of range.
     """
     folder = data_dir if data_dir is not None else os.environ.get(DATA_VARIABLE)
     images, labels = _from_files(Path(folder)) if folder else _from_openml()
     if limit is not None and not 1 <= limit <= len(labels):
         raise SpecificationError(f"limit must lie between 1 and {len(labels)}, got {limit}")
-    pixels = (images[:limit].reshape(len(labels[:limit]), -1) / 255.0 - MEAN) / DEVIATION
-    return labelled("mnist", pixels, labels[:limit].astype(np.int64), per_class, probe_seed)
+    if size not in (8, 28):
+        raise SpecificationError(f"size of MNIST's images is 28, or 8 when pooled; got {size}")
+    pixels = (images[:limit] / 255.0 - MEAN) / DEVIATION if size == 28 else _pooled(images[:limit])
+    return labelled(
+        "mnist", pixels.reshape(len(pixels), -1), labels[:limit].astype(np.int64), per_class, probe_seed, first
+    )
+
+
+def _pooled(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Average the 3 × 3 blocks of the middle 24 × 24 pixels, and standardise, ``(item, 8, 8)``."""
+    blocks = images[:, 2:26, 2:26].reshape(-1, 8, 3, 8, 3).mean(axis=(2, 4))
+    return np.asarray((blocks - blocks.mean()) / blocks.std())
 
 
 def _from_files(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -1,5 +1,6 @@
 """What a network learns, and the items at which it is watched."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -102,29 +103,43 @@ class Task:
 
 
 def labelled(
-    name: str, images: NDArray[np.float64], labels: NDArray[np.int64], per_class: int, probe_seed: int
+    name: str,
+    images: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    per_class: int,
+    probe_seed: int,
+    first: int | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Task:
-    """Make a task of images with one-hot targets, watched at a few items per class.
+    """Make a task of images with one-hot targets, watched at a few items per class, or at its first items.
 
     Parameters
     ----------
     images, labels
-        ``(item, …)`` and ``(item,)``; classes are ``0 … max(labels)``.
+        ``(item, …)`` and ``(item,)``; classes are ``0 … max(labels)``, or positions in ``classes``.
     per_class
         Probe items per class, drawn without replacement.
     probe_seed
         Seed of that draw.
+    first
+        Watch the first so many items instead, sorted by class.
+    classes
+        Names of the classes; by default their numbers.
     """
     if probe_seed < 0:
         raise SpecificationError(f"probe_seed must be zero or more, got {probe_seed}")
-    classes, counts = np.unique(labels, return_counts=True)
+    named = [str(label) for label in range(int(labels.max()) + 1)] if classes is None else classes
+    items = tuple(f"{named[label]} #{index}" for index, label in enumerate(labels))
+    targets = np.eye(len(named))[labels]
+    if first is not None:
+        if not 2 <= first <= len(labels):
+            raise SpecificationError(f"first must lie between 2 and the {len(labels)} items of {name}; got {first}")
+        return Task(name, images, targets, items, tuple(np.argsort(labels[:first], kind="stable").tolist()))
+    there, counts = np.unique(labels, return_counts=True)
     if not 1 <= per_class <= counts.min():
         raise SpecificationError(
             f"per_class must lie between 1 and {counts.min()}, the smallest class of {name}; got {per_class}"
         )
     draw = np.random.default_rng(stream(probe_seed, "probe"))
-    probe = [
-        int(i) for c in classes for i in np.sort(draw.choice(np.flatnonzero(labels == c), per_class, replace=False))
-    ]
-    items = tuple(f"{label} #{index}" for index, label in enumerate(labels))
-    return Task(name, images, np.eye(int(labels.max()) + 1)[labels], items, tuple(probe))
+    probe = [int(i) for c in there for i in np.sort(draw.choice(np.flatnonzero(labels == c), per_class, replace=False))]
+    return Task(name, images, targets, items, tuple(probe))

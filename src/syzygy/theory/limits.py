@@ -6,6 +6,7 @@ each has one rate and one end.  Derived in ``docs/theory.md``, section 4.
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import expit
 
 from syzygy.errors import SpecificationError
 from syzygy.theory.pair import Array, PairTheory
@@ -39,6 +40,25 @@ def logistic(theory: PairTheory, h2: ArrayLike, steps: ArrayLike) -> Array:
     start, low = _positive(h2), _disagreeing(theory).a_low[..., None]
     odds = low / start[..., None] - 1
     return np.asarray(low / (1 + odds * np.exp(-_logistic_rate(theory)[..., None] * np.asarray(steps))))
+
+
+def universal(times: ArrayLike) -> Array:
+    """Distance over its end, over time from the half-rise in units of 1/Omega: one for all pairs in the rich limit.
+
+    ``1/(1 + e^{−t}) = (1 + tanh(t/2))/2``.  A pair that starts close to the saddle where nothing has been learned is
+    on it, whatever its rates, its distances and its start (``docs/theory.md``, section 4).
+
+    Parameters
+    ----------
+    times
+        ``relaxation_rate·(step − half-rise)``, any shape.
+
+    Examples
+    --------
+    >>> universal([-2.0, 0.0, 2.0]).round(4).tolist()
+    [0.1192, 0.5, 0.8808]
+    """
+    return np.asarray(expit(np.asarray(times, dtype=np.float64)))
 
 
 def half_time(theory: PairTheory, h2: ArrayLike) -> Array:

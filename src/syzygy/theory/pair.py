@@ -137,12 +137,7 @@ class PairTheory:
 
         The paper's closed form.  It depends neither on ``w`` nor on the absolute rates.
         """
-        high, low = self.a_high(state), self.a_low
-        root = np.sqrt(0.25 * high**2 + low**2)
-        # The sum cancels where A_high is large and negative; the product of the roots, −A_low², does not.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            stable = np.where(high >= 0, 0.5 * high + root, low**2 / (root - 0.5 * high))
-        return np.where(root == 0, 0.0, stable)
+        return final_distance(self.a_high(state), self.a_low)
 
     def relaxation_rate(self, state: PairState) -> Array:
         """Rate per step at which ``h2`` approaches its end: Omega = eta_y·sqrt(A_high²/4 + A_low²).
@@ -173,6 +168,22 @@ class PairTheory:
                 "start from another layer, seed or step"
             )
         return state.y2 / state.h2
+
+
+def final_distance(a_high: ArrayLike, a_low: ArrayLike) -> Array:
+    """Give the positive root of H² − a_high·H − a_low² = 0, where learning ends.
+
+    Examples
+    --------
+    >>> final_distance(a_high=[0.0, 1.5, -1.5], a_low=1.0).tolist()
+    [1.0, 2.0, 0.5]
+    """
+    high, low = np.asarray(a_high, dtype=np.float64), np.asarray(a_low, dtype=np.float64)
+    root = np.sqrt(0.25 * high**2 + low**2)
+    # The sum cancels where a_high is large and negative; the product of the roots, −a_low², does not.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        stable = np.where(high >= 0, 0.5 * high + root, low**2 / (root - 0.5 * high))
+    return np.where(root == 0, 0.0, stable)
 
 
 @dataclass(frozen=True)

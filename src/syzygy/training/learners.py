@@ -79,6 +79,9 @@ class Learner(Protocol):
     def keep(self, positions: Sequence[int]) -> None:
         """Go on with the networks at these positions alone."""
 
+    def weights(self) -> list[dict[str, Tensor]]:
+        """Give the weights, buffers included, of each network that is still learning."""
+
     def state(self) -> dict[str, Tensor]:
         """Everything that the next step depends on."""
 
@@ -158,6 +161,9 @@ class Single:
 
     def keep(self, positions: Sequence[int]) -> None:
         self.seeds = [self.seeds[position] for position in positions]
+
+    def weights(self) -> list[dict[str, Tensor]]:
+        return [{k: v.detach() for k, v in self.network.state_dict().items()} for _ in self.seeds]
 
     def state(self) -> dict[str, Tensor]:
         weights = {f"network.{k}": v.detach() for k, v in self.network.state_dict().items()}
@@ -245,6 +251,11 @@ class Stack:
         self._buffers = {name: buffer[rows] for name, buffer in self._buffers.items()}
         self._adopt({name: weight.detach()[rows] for name, weight in self._weights.items()})
         _restore_optimiser(self._optimiser, moments)
+
+    def weights(self) -> list[dict[str, Tensor]]:
+        there = self._weights | self._buffers
+        names = list(self._template.state_dict())
+        return [{name: there[name][row].detach() for name in names} for row in range(len(self.seeds))]
 
     def state(self) -> dict[str, Tensor]:
         weights = {f"network.{k}": v.detach() for k, v in (self._weights | self._buffers).items()}

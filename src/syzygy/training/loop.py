@@ -1,11 +1,12 @@
 """The training loop: the only one for networks under study."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 
+from syzygy.errors import SpecificationError
 from syzygy.networks import Setting
 from syzygy.recording import Schedule
 from syzygy.seeds import generator
@@ -14,6 +15,7 @@ from syzygy.training.checkpoint import Checkpoint
 from syzygy.training.learners import Learner, Optimiser, Single, Stack
 from syzygy.training.plan import Factory, Member, Plan, Precision, make_plan
 from syzygy.training.record import Probe, Record
+from syzygy.training.start import Start, lost
 from syzygy.training.threads import WORTH_SHARING, one_thread
 from syzygy.trajectory import Trajectory
 
@@ -34,8 +36,10 @@ def train(
     precision: Precision = "float32",
     device: str = "cpu",
     stack: bool | None = None,
+    start: Start | None = None,
     checkpoint: Checkpoint | None = None,
     on_step: Callable[[int], None] | None = None,
+    on_end: Callable[[int, Mapping[str, Tensor]], None] | None = None,
 ) -> Trajectory:
     """Train networks on a task, and record what they see at its probe items.
 
@@ -67,10 +71,15 @@ def train(
     stack
         Train all networks as a stack or one by one; by default small networks of the catalogue as a
         stack, all else one by one.
+    start
+        Weights to start from, by seed and name, in the place of random ones; what it does not name stays as drawn.
     checkpoint
         Where to save the training, and to resume it from.  One by one, each network has its own part of it.
     on_step
         Called with the number of network updates done since the last call.
+    on_end
+        Called with each network's seed and trained weights, NaN if it diverged; not with ``stop_loss`` or several
+        ``gains``.
 
     Returns
     -------
@@ -107,12 +116,17 @@ def train(
         precision=precision,
         device=device,
         stack=stack,
+        start=start,
     )
+    if on_end and (stop_loss is not None or len(plan.members) > len({member.seed for member in plan.members})):
+        raise SpecificationError(
+            "on_end gets the weights of one network a seed, trained to the end: no stop_loss, no gains"
+        )
     groups = [plan.members] if plan.stack else [(member,) for member in plan.members]
     small = plan.device == "cpu" and plan.work < WORTH_SHARING
     with torch.random.fork_rng(devices=[]), one_thread() if small else nullcontext():
         parts = [
-            _train(task, plan, members, checkpoint and checkpoint.part(index), on_step or (lambda _: None))
+            _train(task, plan, members, checkpoint and checkpoint.part(index), on_step or (lambda _: None), on_end)
             for index, members in enumerate(groups)
         ]
     if checkpoint:
@@ -126,10 +140,12 @@ def _train(
     members: Sequence[Member],
     checkpoint: Checkpoint | None,
     on_step: Callable[[int], None],
+    on_end: Callable[[int, Mapping[str, Tensor]], None] | None,
 ) -> Trajectory:
     """Train some networks side by side.  This is the loop."""
     networks = [plan.build(member) for member in members]
-    batches, probe = _Batches(task, plan), Probe(task, plan, networks[0])
+    batches = _Batches(task, plan)
+    probe = Probe(task, plan, networks[0], batches.all)
     learner = _learner(networks, members, plan, probe.inputs)
     record = Record(plan, members, probe)
     first = record.resume(learner, checkpoint) if checkpoint else 0
@@ -139,16 +155,24 @@ def _train(
                 record.save(step, learner, checkpoint)
             if not learner.seeds:
                 break
-            seen = learner.forward(*batches.at(step, learner.seeds), step)
+            ready = False
             if step in record.due:
-                record.put(step, probe.see(learner, seen))
-                if record.retire(step, learner) and learner.seeds:
-                    learner.forward(*batches.at(step, learner.seeds), step)
+                # Before the forward pass of training, which may change buffers; or that pass, where it sees the same.
+                ready = probe.is_batch
+                seen = learner.forward(*batches.at(step, learner.seeds), step) if ready else probe.see(learner)
+                record.put(step, seen)
+                ready &= not record.retire(step, learner)
             if step < plan.steps and learner.seeds:
+                if not ready:
+                    learner.forward(*batches.at(step, learner.seeds), step)
                 learner.update()
                 on_step(len(learner.seeds))
         if checkpoint:
             record.save(plan.steps + 1, learner, checkpoint)
+        if on_end:
+            trained = dict(zip(learner.seeds, learner.weights(), strict=True))
+            for member in members:
+                on_end(member.seed, trained.get(member.seed) or lost(networks[0]))
     return record.trajectory(task)
 
 
@@ -163,16 +187,16 @@ class _Batches:
     """The items of each step: all of them, or each network's own share of its own shuffled epoch."""
 
     def __init__(self, task: Task, plan: Plan):
-        self._inputs, self._targets = plan.tensor(task.inputs), plan.tensor(task.targets)
+        self.all = plan.tensor(task.inputs), plan.tensor(task.targets)
         self._size, self._orders = plan.batch_size, dict[tuple[int, int], Tensor]()
 
     def at(self, step: int, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         if self._size is None:
-            return self._inputs, self._targets
-        items = len(self._inputs)
+            return self.all
+        items = len(self.all[0])
         epoch, position = divmod(step, items // self._size)
         if any((seed, epoch) not in self._orders for seed in seeds):
             self._orders = {(s, epoch): torch.randperm(items, generator=generator(s, "order", epoch)) for s in seeds}
         start = position * self._size
         rows = torch.stack([self._orders[seed, epoch][start : start + self._size] for seed in seeds])
-        return self._inputs[rows], self._targets[rows]
+        return self.all[0][rows], self.all[1][rows]

@@ -18,6 +18,7 @@ from syzygy.recording import Schedule, every
 from syzygy.seeds import stream
 from syzygy.tasks import Task
 from syzygy.training.learners import Optimiser
+from syzygy.training.start import Start, begin, digest
 
 #: Networks of up to so many multiplications per item train as a stack (``benchmarks/training.py`` shows the crossover).
 STACK_OPERATIONS = 150_000
@@ -53,6 +54,7 @@ class Plan:
     items: int
     task: str
     network: dict[str, Any] | str
+    start: str | None = None
 
     def tensor(self, array: NDArray[np.float64]) -> Tensor:
         """Put an array where, and in the precision in which, networks train."""
@@ -77,6 +79,8 @@ class Plan:
     def about(self) -> dict[str, Any]:
         """Give everything that the numbers depend on, fit for JSON."""
         told = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "make"}
+        if self.start is None:
+            del told["start"]
         return told | {"members": [asdict(member) for member in self.members], "record": str(self.record)}
 
 
@@ -96,6 +100,7 @@ def make_plan(
     precision: Precision,
     device: str,
     stack: bool | None,
+    start: Start | None,
 ) -> Plan:
     """Fill in what was not asked from the network's setting, and refuse what cannot be."""
     row = setting(network) if isinstance(network, str) else network if isinstance(network, Setting) else None
@@ -119,11 +124,13 @@ def make_plan(
         raise UnknownName("optimiser", optimiser, get_args(Optimiser))
     listed = _seeds(seeds)
     members = tuple(Member(seed, gain) for gain in _gains(gains, row) for seed in listed)
+    if start is not None and (without := [seed for seed in listed if seed not in start]):
+        raise SpecificationError(f"a start gives weights for every seed; it has none for {without}")
     if stack is None:
         small = row is not None and row.operations(task.input_dim, task.output_dim) <= STACK_OPERATIONS
         stack = len(members) > 1 and row is not None and (small or device != "cpu")
     return Plan(
-        make=_maker(network, row, task),
+        make=_maker(network, row, task, start),
         members=members,
         layers=layers,
         steps=steps,
@@ -138,6 +145,7 @@ def make_plan(
         items=batch_size or len(task.items),
         task=task.name,
         network=row.model_dump() if row else getattr(network, "__qualname__", str(network)),
+        start=None if start is None else digest({seed: start[seed] for seed in listed}),
     )
 
 
@@ -163,7 +171,22 @@ def _seeds(seeds: Iterable[int]) -> list[int]:
     return listed
 
 
-def _maker(network: str | Setting | Factory, row: Setting | None, task: Task) -> Callable[[Member], nn.Module]:
+def _maker(
+    network: str | Setting | Factory, row: Setting | None, task: Task, start: Start | None
+) -> Callable[[Member], nn.Module]:
+    make = _drawn(network, row, task)
+    if start is None:
+        return make
+
+    def started(member: Member) -> nn.Module:
+        made = make(member)
+        begin(made, start[member.seed])
+        return made
+
+    return started
+
+
+def _drawn(network: str | Setting | Factory, row: Setting | None, task: Task) -> Callable[[Member], nn.Module]:
     if row is not None:
         return lambda member: row.build(task.input_dim, task.output_dim, member.seed, member.gain)
     if isinstance(network, nn.Module) or not callable(network):

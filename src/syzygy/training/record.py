@@ -7,29 +7,35 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from syzygy.errors import ShapeError
 from syzygy.networks import Dropout
+from syzygy.networks.timm import Timm
 from syzygy.tasks import Task
 from syzygy.training.checkpoint import Checkpoint, Rows
 from syzygy.training.learners import Learner, Seen
 from syzygy.training.plan import Member, Plan, versions
 from syzygy.trajectory import Trajectory
 
+#: So many feature maps are looked at together, to bound memory.
+IMAGES = 256
+
 
 class Probe:
     """What is watched: the training loss, and outputs and layers of the probe items."""
 
-    def __init__(self, task: Task, plan: Plan, network: nn.Module):
+    def __init__(self, task: Task, plan: Plan, network: nn.Module, everything: tuple[Tensor, Tensor]):
         self.inputs, self.targets = plan.tensor(task.probe_inputs), plan.tensor(task.probe_targets)
-        self._all = plan.tensor(task.inputs), plan.tensor(task.targets)
+        self._all = everything
         self._everything = task.probe_is_everything
-        # Where training sees exactly what the probe would, its forward pass serves for both.  A module of one's own
-        # may do one thing in training and another in evaluation.
-        modal = isinstance(plan.network, str) or any(isinstance(module, Dropout) for module in network.modules())
-        self._free = self._everything and plan.batch_size is None and not modal
+        # Where training sees exactly what the probe would, its forward pass serves for both.  A module of one's own, or
+        # a published one, may do one thing in training and another in evaluation.
+        foreign = isinstance(plan.network, str) or isinstance(network, Timm)
+        modal = foreign or any(isinstance(module, Dropout) for module in network.modules())
+        self.is_batch = self._everything and plan.batch_size is None and not modal
 
     def digest(self) -> str:
         """Hash the data that is learned and watched."""
@@ -38,14 +44,20 @@ class Probe:
             total.update(np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
         return total.hexdigest()
 
-    def see(self, learner: Learner, seen: Seen) -> Seen:
-        """See the probe; ``seen`` is what the batch of this step gave."""
-        if self._free:
-            return seen
+    def see(self, learner: Learner) -> Seen:
+        """See the probe, and the loss of everything."""
         watched = learner.observe(self.inputs, self.targets)
         if self._everything:
             return watched
-        return Seen(learner.observe(*self._all).loss, watched.outputs, watched.layers)
+        return Seen(self._loss(learner), watched.outputs, watched.layers)
+
+    def _loss(self, learner: Learner) -> Tensor:
+        """See everything, images a part at a time."""
+        items = len(self._all[0])
+        size = IMAGES if self._all[0].ndim > 2 else items
+        parts = [tuple(all_[first : first + size] for all_ in self._all) for first in range(0, items, size)]
+        losses = [learner.observe(*part).loss * (len(part[0]) / items) for part in parts]
+        return torch.stack(losses).sum(0)
 
 
 class Record:

@@ -6,20 +6,27 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
+from torch import Tensor
+
+from syzygy.errors import SpecificationError
 from syzygy.networks import Setting
+from syzygy.networks.timm import PREFIX, published
 from syzygy.recording import Schedule
-from syzygy.store import FolderStore, Store
+from syzygy.store import FolderStore, MemoryStore, Store
 from syzygy.tasks import SIZES, TASKS
+from syzygy.tasks.mnist import DATA_VARIABLE
 from syzygy.training.checkpoint import Checkpoint
 from syzygy.training.loop import train
 from syzygy.training.plan import STACK_OPERATIONS, Precision
+from syzygy.training.start import Readout, Start, without_readout
 from syzygy.training.threads import one_thread
 from syzygy.trajectory import Trajectory
 
@@ -48,6 +55,18 @@ class Job:
         Steps to record.
     batch_size, stop_loss, precision, layers
         As in :func:`syzygy.training.train`.
+    start
+        Where networks start, in place of random weights: from what another job has trained, each seed from its own
+        or all from its only one; or from the ``published`` weights of a timm network.
+    readout
+        With a start, whether the readout is drawn ``new`` or ``kept``.
+    keep
+        Whether the trained weights are stored too, for others to start from.  It changes no number.
+
+    Raises
+    ------
+    SpecificationError
+        A start that there cannot be.
     """
 
     task: str
@@ -59,10 +78,27 @@ class Job:
     stop_loss: float | None = None
     precision: Precision = "float32"
     layers: tuple[str, ...] | None = None
+    start: "Job | Literal['published'] | None" = None
+    readout: Readout = "new"
+    keep: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.start, Job) and len(self.start.seeds) > 1 and self.start.seeds != self.seeds:
+            raise SpecificationError(
+                f"networks start each from the one of its own seed, or all from one; got seeds {self.start.seeds} for "
+                f"{self.seeds}"
+            )
+        if self.start == "published" and (not self.network.type.startswith(PREFIX) or self.readout == "kept"):
+            raise SpecificationError(
+                f"published weights are of timm networks (type = '{PREFIX}…'), and their readout is new; got type "
+                f"{self.network.type!r}, readout {self.readout!r}"
+            )
 
     def asked(self) -> dict[str, Any]:
         """Give what identifies the numbers: everything but the words about them."""
-        return {
+        begun = self.start.asked() if isinstance(self.start, Job) else self.start
+        start = {"start": begun, "readout": self.readout} if begun else {}
+        return start | {
             "task": self.task,
             "options": self.options,
             "network": self.network.model_dump(exclude={"name", "about"}),
@@ -76,12 +112,24 @@ class Job:
 
     @property
     def work(self) -> float:
-        """About how long it takes, in multiplications."""
+        """About how long it takes, in multiplications; with what it starts from, which may be there."""
+        return self._own_work + (self.start.work if isinstance(self.start, Job) else 0.0)
+
+    @property
+    def _own_work(self) -> float:
         return float(self.network.steps * len(self.seeds) * (OVERHEAD + _operations(self)))
 
-    def run(self, checkpoint: Checkpoint | None = None, progress: Progress | None = None) -> Trajectory:
-        """Train."""
-        done, unit = 0, self.work / (self.network.steps * len(self.seeds))
+    def run(
+        self,
+        checkpoint: Checkpoint | None = None,
+        progress: Progress | None = None,
+        start: Start | None = None,
+        on_end: Callable[[int, Any], None] | None = None,
+    ) -> Trajectory:
+        """Train; what it starts from is trained before, unless it is given."""
+        if self.start is not None and start is None:
+            start = _start(self, MemoryStore(), progress)
+        done, unit = 0, self._own_work / (self.network.steps * len(self.seeds))
 
         def count(updates: int) -> None:
             nonlocal done
@@ -99,8 +147,10 @@ class Job:
             stop_loss=self.stop_loss,
             precision=self.precision,
             layers=self.layers,
+            start=start,
             checkpoint=checkpoint,
             on_step=count,
+            on_end=on_end,
         )
 
 
@@ -108,7 +158,7 @@ def split(job: Job) -> list[Job]:
     """Split a job into those that train best apart: all seeds of a small network, or one of a large one."""
     if _operations(job) <= STACK_OPERATIONS:
         return [job]
-    return [Job(**(vars(job) | {"seeds": (seed,)})) for seed in job.seeds]
+    return [_only(job, seed) for seed in job.seeds]
 
 
 def train_zoo(
@@ -134,7 +184,7 @@ def train_zoo(
     """
     missing = []
     for job in jobs:
-        if job.asked() in store:
+        if _there(job, store):
             if progress:
                 progress(job.work)
             yield job, store.get(job.asked())
@@ -160,17 +210,64 @@ def _multiplications(network: Setting, input_dim: int, output_dim: int) -> int:
 
 @cache
 def _dimensions(task: str, options: str) -> tuple[int, int]:
+    asked = json.loads(options)
     if task in SIZES:
-        return SIZES[task]
-    made = TASKS[task](**json.loads(options))
+        return SIZES[task](asked)
+    made = TASKS[task](**asked)
     return made.input_dim, made.output_dim
 
 
+def _only(job: Job, seed: int) -> Job:
+    """Give the part of a job that one seed is, with the part of the start that it needs."""
+    start = job.start
+    if isinstance(start, Job) and len(start.seeds) > 1:
+        start = _only(start, seed)
+    return replace(job, seeds=(seed,), start=start)
+
+
+def _there(job: Job, store: Store) -> bool:
+    return job.asked() in store and (not job.keep or store.weights(job.asked()) is not None)
+
+
 def _train(job: Job, store: Store, progress: Progress | None) -> Job:
+    start = _start(job, store, progress)
     checkpoint = Checkpoint(store.checkpoint(job.asked())) if isinstance(store, FolderStore) else None
     with one_thread():  # processes shall not compete
-        store.put(job.asked(), job.run(checkpoint, progress))
+        if not job.keep:
+            store.put(job.asked(), job.run(checkpoint, progress, start))
+            return job
+        with store.alone(job.asked()):
+            if not _there(job, store):
+                kept: dict[int, dict[str, Any]] = {}
+                seen = job.run(checkpoint, progress, start, lambda seed, of: kept.update({seed: _arrays(of)}))
+                store.put_weights(job.asked(), kept)
+                store.put(job.asked(), seen)
+            elif progress:
+                progress(job._own_work)
     return job
+
+
+def _start(job: Job, store: Store, progress: Progress | None) -> Start | None:
+    """Give the weights that the networks of a job start from: found, fetched, or trained now."""
+    if job.start is None:
+        return None
+    if job.start == "published":
+        folder = os.environ.get(DATA_VARIABLE)
+        body = published(job.network.type.removeprefix(PREFIX), Path(folder) if folder else None)
+        return dict.fromkeys(job.seeds, body)
+    source = replace(job.start, keep=True)
+    if not _there(source, store):
+        _train(source, store, progress)
+    elif progress:
+        progress(source.work)
+    found = store.weights(source.asked())
+    assert found is not None, "trained weights are kept"
+    chosen = {seed: found[seed if len(source.seeds) > 1 else source.seeds[0]] for seed in job.seeds}
+    return chosen if job.readout == "kept" else {seed: without_readout(of) for seed, of in chosen.items()}
+
+
+def _arrays(weights: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {name: value.cpu().numpy().copy() for name, value in weights.items()}
 
 
 def _in_processes(jobs: Sequence[Job], store: FolderStore, processes: int, progress: Progress | None) -> Iterator[Job]:

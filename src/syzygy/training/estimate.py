@@ -1,0 +1,128 @@
+"""How long a training will take and how much it will hold, measured from a few of its steps on this machine."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from syzygy.axes import STEP
+from syzygy.recording import every
+from syzygy.training.threads import one_thread
+from syzygy.training.zoo import Job
+from syzygy.trajectory import Trajectory
+
+#: Steps that are timed: jobs report every 20 updates, and the first report does not count.
+STEPS = 64
+#: Keys of a setting that change what is learned, and hardly what it costs.
+FREE = ("activation", "gain", "learning_rate", "steps")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job costs one process of one thread.
+
+    Attributes
+    ----------
+    seconds
+        At most: a network that has learned, or diverged, stops earlier.
+    bytes
+        Of what it records, in memory while it trains and on disk afterwards (there before compression).
+    """
+
+    seconds: float
+    bytes: int
+
+
+def costs(jobs: Sequence[Job], on_job: Callable[[], None] = lambda: None) -> list[Cost]:
+    """Estimate jobs; of several that cost the same, one is measured.
+
+    Parameters
+    ----------
+    jobs
+        What is to be trained; nothing is kept of the few steps that are.
+    on_job
+        Called after each job.
+
+    Raises
+    ------
+    SyzygyError
+        What training would raise at once: missing data, an unknown layer.
+    """
+    measured: dict[str, _Pace] = {}
+
+    def cost(job: Job) -> Cost:
+        if isinstance(job.start, Job):  # what it starts from is a training of its own
+            before, own = cost(job.start), cost(replace(job, start=None))
+            return Cost(before.seconds + own.seconds, own.bytes)
+        kind = _kind(job)
+        if kind not in measured:
+            measured[kind] = _measure(job)
+        return measured[kind].of(job)
+
+    found = []
+    for job in jobs:
+        found.append(cost(job))
+        on_job()
+    return found
+
+
+def makespan(seconds: Iterable[float], processes: int) -> float:
+    """Give the time that jobs take in several processes, the longest first.
+
+    Examples
+    --------
+    >>> makespan([3, 3, 2, 2, 2], processes=2)
+    7.0
+    """
+    busy = np.zeros(processes)
+    for one in sorted(seconds, reverse=True):
+        busy[np.argmin(busy)] += one
+    return float(busy.max())
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """Seconds to begin, seconds per step and per recorded step, and bytes per recorded step."""
+
+    begin: float
+    step: float
+    record: float
+    row: float
+
+    def of(self, job: Job) -> Cost:
+        rows = len(job.record.at(job.network.steps))
+        return Cost(self.begin + job.network.steps * self.step + rows * self.record, round(rows * self.row))
+
+
+def _kind(job: Job) -> str:
+    """Name what the cost depends on: everything but the numbers that only change what is learned."""
+    asked = replace(job, start=None).asked()
+    asked["network"] = {name: value for name, value in asked["network"].items() if name not in FREE}
+    asked["options"] = {k: v for k, v in job.options.items() if k not in ("dx2", "dy2", "probe_seed")}
+    asked |= {"seeds": len(job.seeds), "record": None, "stop_loss": None}
+    return json.dumps(asked, sort_keys=True)
+
+
+def _measure(job: Job) -> _Pace:
+    """Run a short copy of a job twice: with no step recorded but the first and last, and with every step."""
+    plain, elapsed, _ = _run(job, STEPS)
+    watched, _, seen = _run(job, 1)
+    variables = [one for node in seen.tree.subtree for one in node.to_dataset(inherit=False).variables.values()]
+    row = sum(one.nbytes for one in variables if STEP in one.dims) / len(seen.steps)
+    return _Pace(max(elapsed - STEPS * plain, 0.0), plain, max(watched - plain, 0.0), row)
+
+
+def _run(job: Job, record: int) -> tuple[float, float, Trajectory]:
+    """Give the seconds of a step, of the whole copy, and what it saw; nothing stops it early, nor trains a start."""
+    network = job.network.model_copy(update={"steps": STEPS, "learning_rate": 1e-12})  # so that none diverges
+    copy = replace(job, network=network, record=every(record), stop_loss=None, start=None)
+    begun = time.perf_counter()
+    reports = [(begun, 0.0)]
+    with one_thread():
+        seen = copy.run(progress=lambda work: reports.append((time.perf_counter(), work)))
+    times, work = np.diff([when for when, _ in reports]), np.array([done for _, done in reports])
+    # The first report is of the start too.  The median is not moved by what else the machine does.
+    step = float(np.median(times[1:] / work[2:])) * copy.work / STEPS
+    return step, time.perf_counter() - begun, seen
