@@ -14,6 +14,7 @@ from syzygy.networks import Setting, setting
 from syzygy.networks import timm as ours
 from syzygy.networks.timm import Timm, published
 from syzygy.recording import every, watched
+from syzygy.seeds import stream
 from syzygy.store import MemoryStore
 from syzygy.tasks import Task
 from syzygy.training import Job, split, train, train_zoo
@@ -80,6 +81,15 @@ def test_the_seed_decides_all_weights_and_leaves_the_global_random_state(timm):
     wider = row.model_copy(update={"gain": 3.0}).build(3072, 3, 0).state_dict()  # the readout's alone
     torch.testing.assert_close(wider["readout.weight"], 3 * first["readout.weight"])
     assert torch.equal(wider["body.layer1.0.conv1.weight"], first["body.layer1.0.conv1.weight"])
+
+
+def test_a_body_of_linear_layers_keeps_the_weights_that_timm_draws(timm):
+    row = setting({**ROW, "type": "timm:vit_tiny_patch16_224", "layer": "body.blocks.3"})
+    drawn = row.build(3 * 224**2, 3, seed=4).body.state_dict()
+    with torch.random.fork_rng():
+        torch.manual_seed(stream(4, "weights"))
+        theirs = timm.create_model("vit_tiny_patch16_224", pretrained=False, num_classes=0).double().state_dict()
+    assert all(torch.equal(drawn[name], values) for name, values in theirs.items())
 
 
 def test_its_size_is_known_without_building_it(timm):

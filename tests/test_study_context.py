@@ -1,5 +1,6 @@
 """Two features in two contexts: the task, measures of what is kept, and the study where the answer is known."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -219,6 +220,11 @@ def test_diverged_and_unlearned_networks_support_nothing(known):
     result = made.analyse(seen | {"low, notebook": grow(sheet(1, 0.3), fates=["diverged", "trained"])})
     cases = result.claim("compressed").cases
     assert np.isnan(cases["low 0"])
+    lost = result.table("networks").set_index(["start", "seed"]).loc[("low", 0)]
+    assert (
+        lost[["kept", "angle", "interaction", "apart", "ratio_measured", "ratio_predicted"]].isna().tolist()
+        == [True] * 6
+    )
     assert cases["low 1"] == pytest.approx(0.09)
     assert result.claim("compressed").verdict == "holds in part"
     assert "SZ002" in [finding.code for finding in result.findings]
@@ -313,12 +319,24 @@ def test_every_network_is_predicted_by_the_others():
     assert (found["measured"] < 0.01).all()
 
 
-def test_rates_of_irrelevant_pairs_do_not_count():
-    """They are those of the relevant pairs alone, whatever the others' would be."""
+def test_rates_of_other_pairs_do_not_count():
+    """Identified rates of pairs that were not chosen change nothing, whatever they are."""
     fit = fit_pairs(followed([0.01, 0.04])[0])
-    both = with_rates_of_others(fit, np.array([True, False, False, False]))
+    odd = fit.eta_h.value * np.array([1.0, 1.0, 50.0, 50.0])
+    other = replace(
+        fit, eta_h=replace(fit.eta_h, value=odd), identified=np.ones_like(fit.identified), converged=fit.converged
+    )
+    moved = with_rates_of_others(other, np.array([True, False, False, False]))
     one = fit.eta_h.value[::-1, 0] / fit.eta_y.value[::-1, 0]
-    np.testing.assert_allclose(both.eta_h.value / both.eta_y.value, one[:, None] * np.ones(4), rtol=1e-12)
+    np.testing.assert_allclose(moved.eta_h.value / moved.eta_y.value, one[:, None] * np.ones(4), rtol=1e-12)
+
+
+def test_ratios_use_rates_of_relevant_pairs_alone():
+    fit = fit_pairs(followed([0.01, 0.04])[0])
+    odd = fit.eta_h.value * np.where(fit.curves.dy2 > 0, 1.0, 50.0)
+    other = replace(fit, eta_h=replace(fit.eta_h, value=odd), identified=np.ones_like(fit.identified))
+    plain = replace(fit, identified=np.ones_like(fit.identified) & (fit.curves.dy2 > 0))
+    np.testing.assert_array_equal(ratios(other)["predicted"], ratios(plain)["predicted"])
 
 
 def test_one_network_has_no_others():

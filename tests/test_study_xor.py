@@ -265,6 +265,26 @@ def test_a_network_that_did_not_learn_supports_nothing(known):
     assert result.claim("merging").verdict == "holds"
 
 
+def test_a_network_that_stopped_stands_still(known):
+    """The rates of one that stopped early are those of one that stays there, and not those of the whole."""
+    made, seen, result, _ = known
+    one = seen["rich, two points"]
+    stop = int(np.argmax(one.outputs[0, :, 1, 0] - one.outputs[0, :, 0, 0] > 0.95 * 0.5**0.5))
+
+    def ended(fate, fill):
+        arrays = [x.copy() for x in (one.loss, one.outputs, one.representation("hidden.1"))]
+        for array in arrays:
+            array[:, stop + 1 :] = np.nan if fill else array[:, stop : stop + 1]
+        loss, outputs, hidden = arrays
+        about = {"inputs": one.inputs, "targets": one.targets, "items": one.items, "seeds": one.seeds}
+        values = {"steps": one.steps, "loss": loss, "outputs": outputs, "representations": {"hidden.1": hidden}}
+        two = Trajectory.of(fates=[fate] * 2, **values, **about)
+        return made.analyse(seen | {"rich, two points": two}).claim("edges").cases["rich 0"]
+
+    assert ended("learned", fill=True) == ended("trained", fill=False)
+    assert abs(ended("learned", fill=True) - result.claim("edges").cases["rich 0"]) > 0.01
+
+
 def test_less_than_was_asked(known):
     made, seen, _, _ = known
     result = made.analyse({"rich": seen["rich"]})
@@ -366,8 +386,9 @@ def test_starts_are_as_large_as_the_published_ones():
 def test_rich_networks_end_where_the_published_one_does():
     """Edges and their share within classes: the published network lies in the 95% prediction interval of ours."""
     seeds = "0..4" if os.environ.get("SYZYGY_FULL") else "0..2"
-    made, seen = trained({"study": "xor", "regimes": ["rich"], "seeds": seeds, "rate_seeds": 100, "stop_loss": 1e-6})
-    frame = made.analyse(seen).table("distances")
+    made, store = study({"study": "xor", "regimes": ["rich"], "seeds": seeds, "stop_loss": 1e-4}), MemoryStore()
+    parts = [trajectory for _, trajectory in train_zoo(split(made.jobs()["rich"]), store)]
+    frame = made.analyse({"rich": Trajectory.join(parts)}).table("distances")
     edges = frame[~frame["same_class"]].groupby("seed")["measured"].mean().to_numpy()
     ours, theirs = np.log(edges), np.log(np.mean([published("xor", "last_rich")[p] for p in ("00-01", "01-11")]))
     width = student.ppf(0.975, len(ours) - 1) * np.std(ours, ddof=1) * np.sqrt(1 + 1 / len(ours))

@@ -20,6 +20,7 @@ from syzygy.studies.feature_plots import WORDS, embedding, over_training
 from syzygy.studies.feature_tables import after_learning, over_steps
 from syzygy.studies.regimes import Origin
 from syzygy.studies.study import Count, PositiveFloat, Recorded, Seeds, Study
+from syzygy.studies.two_items import held
 from syzygy.training import Job
 from syzygy.trajectory import Trajectory
 
@@ -52,10 +53,8 @@ class Context(Study):
         Units per hidden layer, and hidden layers; the middle one is watched.
     batch_size, epochs
         Items per update, and share of the published epochs.
-    record
-        Steps to record.
-    stop_loss
-        Stop a network at the first recorded step with so small a loss.
+    record, stop_loss
+        Steps to record, and a loss at which a network stops; from there it counts as standing still.
     """
 
     about: ClassVar[str] = "two features, one irrelevant: does the scale of the start decide what is kept of it?"
@@ -167,7 +166,7 @@ class Context(Study):
         for activation in self.activations:
             for start in self.starts:
                 name = _name(start, activation)
-                trajectory = trajectories.get(name)
+                trajectory = held(trajectories[name]) if name in trajectories else None
                 fit = fit_pairs(pair_curves(trajectory, pairs=pairs_of(trajectory))) if trajectory else None
                 evidence.append(Evidence(name, trajectory, fit, jobs[name].seeds))
                 if trajectory:

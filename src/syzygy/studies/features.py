@@ -84,12 +84,14 @@ def angle(hidden: Array) -> Array:
     -------
     Array
         Degrees between 0 (one line) and 90, ``(...)``: between the first principal axes of the class means.
+        NaN where an item is missing.
     """
     centred = np.nan_to_num(hidden - hidden.mean(axis=(-3, -2), keepdims=True))
     x, y = centred[..., 0, :, :, :].mean(axis=-2), centred[..., 1, :, :, :].mean(axis=-3)
     first, second = (np.linalg.svd(means, full_matrices=False)[2][..., 0, :] for means in (x, y))
     cosine = np.abs(np.sum(first * second, axis=-1))
-    return np.asarray(np.degrees(np.arccos(np.clip(cosine, 0, 1))))
+    there = np.isfinite(hidden).all(axis=(-4, -3, -2, -1))
+    return np.where(there, np.degrees(np.arccos(np.clip(cosine, 0, 1))), np.nan)
 
 
 def embed(items: Array, dimensions: int = 2) -> Array:

@@ -8,7 +8,8 @@ import pandas as pd
 from syzygy.claims import MOST_NAMED, Expectation, ranged
 from syzygy.studies.laws import READINGS
 
-#: How far exponents may lie from those of a law.
+#: How far exponents may lie from those of a law.  Set with the published exponents known, and those of a trial of the
+#: shallow network at width 100: 0.58 and 1.27.
 BAND = 0.1
 
 PREDICTED = "with the other networks' ratio of rates and the network's own start"

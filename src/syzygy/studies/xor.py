@@ -21,6 +21,7 @@ from syzygy.studies.matrices import matrices
 from syzygy.studies.plots import measured_over_predicted
 from syzygy.studies.regimes import Origin, Regime, network
 from syzygy.studies.study import Count, PositiveFloat, Recorded, Seeds, Study
+from syzygy.studies.two_items import held
 from syzygy.training import Job
 from syzygy.trajectory import Trajectory
 
@@ -69,10 +70,8 @@ class Xor(Study):
         ``table``: with it.
     width, depth, steps
         Units per hidden layer; hidden layers (``shallow`` has one); updates, in place of the settings table's.
-    record
-        Steps to record.
-    stop_loss
-        Stop a network at the first recorded step with so small a loss.
+    record, stop_loss
+        Steps to record, and a loss at which a network stops; from there it counts as standing still.
     """
 
     about: ClassVar[str] = "exclusive or: do rich networks sort points by class, and lazy ones leave them in place?"
@@ -147,7 +146,8 @@ class Xor(Study):
 
     def analyse(self, trajectories: Mapping[str, Trajectory]) -> Result:
         """Predict every pair's distance four ways, and compare with what was measured."""
-        evidence = {one.name: one for one in self.evidence(trajectories)}
+        whole = {name: held(one) for name, one in trajectories.items()}
+        evidence = {one.name: one for one in self.evidence(whole)}
         found = findings(tuple(evidence.values()))
         known = published("xor", "rates")
         twos = {name: evidence[_on_two_points(name)].fit for name in self.regimes}

@@ -93,8 +93,7 @@ def resized(images: Iterable[NDArray[np.uint8]], size: int) -> NDArray[np.uint8]
         raise SpecificationError(f"size must be 1 or more, got {size}")
     shape = (size, size)
     made = [Image.fromarray(one).resize(shape, Image.Resampling.BILINEAR) for one in images]
-    stacked: NDArray[np.uint8] = np.stack([np.asarray(one, dtype=np.uint8) for one in made])
-    return stacked
+    return np.stack([np.asarray(one, dtype=np.uint8) for one in made])
 
 
 def normalised(images: NDArray[np.uint8], mean: Sequence[float], deviation: Sequence[float]) -> NDArray[np.float64]:
@@ -111,7 +110,8 @@ def _read(path: Path, size: int) -> NDArray[np.uint8]:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=("PNG", "JPEG")) as image:
-                return resized([np.asarray(image.convert("RGB"))], size)[0]
+                one: NDArray[np.uint8] = resized([np.asarray(image.convert("RGB"))], size)[0]
+                return one
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as broken:
         raise DataError(f"{path} cannot be read as an image ({broken}); remove or replace it") from broken
 
