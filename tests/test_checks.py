@@ -10,7 +10,7 @@ import pytest
 
 from syzygy.checks import CHECKS, Evidence, findings
 from syzygy.fitting import fit_pairs, pair_curves
-from syzygy.studies import pair_scores
+from syzygy.studies.tables import pair_scores
 from syzygy.theory import PairState, PairTheory, solve
 from syzygy.trajectory import Trajectory
 

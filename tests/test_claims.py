@@ -15,7 +15,7 @@ from syzygy.published import published
 from syzygy.recording import every
 from syzygy.store import MemoryStore
 from syzygy.studies.mnist_pair import MnistPair
-from syzygy.studies.pair_scores import SCORED
+from syzygy.studies.tables.pair_scores import SCORED
 from syzygy.tasks import two_points
 from syzygy.theory import PairState, PairTheory, solve
 from syzygy.training import train, train_zoo

@@ -11,8 +11,8 @@ from syzygy.errors import SpecificationError
 from syzygy.run import Run
 from syzygy.store import MemoryStore, key
 from syzygy.studies import STUDIES, MnistPair, Transfer, TwoPoints, study
-from syzygy.studies.pair_plots import KINDS
-from syzygy.studies.pair_scores import SCORED
+from syzygy.studies.drawings.pairs import KINDS
+from syzygy.studies.tables.pair_scores import SCORED
 from syzygy.training import split, train_zoo
 from syzygy.trajectory import Trajectory
 
@@ -485,7 +485,7 @@ def test_no_better_than_a_curve_is_said(images):
 
 
 def test_better_than_a_curve_is_not_blamed(images):
-    from syzygy.studies.pair_scores import no_better
+    from syzygy.studies.tables.pair_scores import no_better
 
     _, _, result = images
     shares = result.table("shares").copy()

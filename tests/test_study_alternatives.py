@@ -15,8 +15,8 @@ from syzygy.fitting.problems import CURVES
 from syzygy.published import chance, published
 from syzygy.store import MemoryStore
 from syzygy.studies import read_study, study
-from syzygy.studies.ablation import held_out
 from syzygy.studies.alternatives import Alternatives
+from syzygy.studies.tables.ablation import held_out
 from syzygy.tasks import two_points
 from syzygy.theory import ALTERNATIVES, PairState, PairTheory, integrate
 from syzygy.training import split, train_zoo

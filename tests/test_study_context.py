@@ -14,8 +14,8 @@ from syzygy.fitting import PairCurves, fit_pairs, pair_curves
 from syzygy.store import MemoryStore
 from syzygy.studies import study
 from syzygy.studies.context import ROWS
-from syzygy.studies.feature_pairs import pairs_of, ratios, with_rates_of_others
-from syzygy.studies.features import angle, effects, embed, hidden_of, kept, last_of
+from syzygy.studies.tables.feature_pairs import pairs_of, ratios, with_rates_of_others
+from syzygy.studies.tables.features import angle, effects, embed, hidden_of, kept, last_of
 from syzygy.tasks import TASKS, context
 from syzygy.theory import PairState, PairTheory, solve
 from syzygy.training import split, train_zoo

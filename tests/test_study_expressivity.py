@@ -11,7 +11,7 @@ from syzygy.claims import SOURCES
 from syzygy.errors import SpecificationError
 from syzygy.run import run
 from syzygy.studies import study
-from syzygy.studies.trends import crossing, falling, far_end, levelled
+from syzygy.studies.tables.trends import crossing, falling, far_end, levelled
 
 WIDTHS = (1, 2, 4, 8)
 LAYER = "hidden.2"

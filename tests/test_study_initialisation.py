@@ -11,7 +11,7 @@ import synthetic
 from syzygy.errors import SpecificationError
 from syzygy.run import run
 from syzygy.studies import study
-from syzygy.studies.spreads import DENSITIES, densities
+from syzygy.studies.tables.spreads import DENSITIES, densities
 from syzygy.theory import final_distance
 from syzygy.theory.initialisation import start_of_layers
 

@@ -16,7 +16,7 @@ from syzygy.fitting.baseline import mean_of_other_pairs
 from syzygy.published import published
 from syzygy.store import MemoryStore
 from syzygy.studies import study
-from syzygy.studies.pair_plots import KINDS
+from syzygy.studies.drawings.pairs import KINDS
 from syzygy.theory import PairState, PairTheory, solve
 from syzygy.training import split, train_zoo
 from syzygy.trajectory import Trajectory

@@ -19,8 +19,8 @@ from syzygy.fitting.score import correlation
 from syzygy.published import published
 from syzygy.store import MemoryStore
 from syzygy.studies import study
-from syzygy.studies.geometry import MEAN, NAIVE, PREDICTIONS, SCOPES, Geometry, correlations, permuted
-from syzygy.studies.geometry_claims import OURS, PUBLISHED, measured, summary
+from syzygy.studies.claims.geometry import OURS, PUBLISHED, measured, summary
+from syzygy.studies.tables.geometry import MEAN, NAIVE, PREDICTIONS, SCOPES, Geometry, correlations, permuted
 from syzygy.tasks import digits
 from syzygy.theory import class_pair_sums
 from syzygy.training import split, train_zoo

@@ -15,7 +15,7 @@ from syzygy.networks import catalogue, setting
 from syzygy.published import chance, published
 from syzygy.store import MemoryStore
 from syzygy.studies import study
-from syzygy.studies.laws import layer_of
+from syzygy.studies.tables.laws import layer_of
 from syzygy.theory import PairState, PairTheory, solve
 from syzygy.training import split, train_zoo
 from syzygy.trajectory import Trajectory

@@ -12,10 +12,10 @@ from syzygy.errors import SpecificationError
 from syzygy.networks import setting
 from syzygy.run import Run, run
 from syzygy.studies import Transfer, study
-from syzygy.studies.pair_plots import KINDS
+from syzygy.studies.claims.transfer import LAZY, measured
+from syzygy.studies.drawings.pairs import KINDS
+from syzygy.studies.tables.transfer import by_layer
 from syzygy.studies.transfer import NETWORK
-from syzygy.studies.transfer_claims import LAZY, measured
-from syzygy.studies.transfer_tables import by_layer
 from syzygy.theory import PairState, PairTheory, solve
 from syzygy.training import train_zoo
 from syzygy.trajectory import Trajectory

@@ -13,7 +13,7 @@ from syzygy.fitting import fit_pairs, from_other_networks, pair_curves
 from syzygy.networks import catalogue
 from syzygy.published import published
 from syzygy.studies import read_study, study
-from syzygy.studies.default_network import EXPECTATIONS, beside_published, of_published_size
+from syzygy.studies.claims.default_network import EXPECTATIONS, beside_published, of_published_size
 from syzygy.studies.two_items import held, least
 from syzygy.theory import PairState, PairTheory
 from syzygy.trajectory import Trajectory

@@ -10,7 +10,7 @@ from synthetic import STEPS, changed, delayed, gone, pair
 from syzygy.fitting.collapse import half_rise, rescaled, spread
 from syzygy.store import MemoryStore
 from syzygy.studies import study
-from syzygy.studies.units import COLLAPSED, MEASURED_END, PREDICTED_TIME, RAW
+from syzygy.studies.tables.units import COLLAPSED, MEASURED_END, PREDICTED_TIME, RAW
 from syzygy.theory import PairState, PairTheory
 from syzygy.training import split, train_zoo
 from syzygy.trajectory import Trajectory

@@ -16,9 +16,9 @@ from syzygy.fitting import PairCurves, fit_pairs
 from syzygy.published import published
 from syzygy.store import MemoryStore
 from syzygy.studies import study
-from syzygy.studies.distances import averages, correlation, distances, scores
-from syzygy.studies.matrices import square
+from syzygy.studies.drawings.matrices import square
 from syzygy.studies.regimes import network
+from syzygy.studies.tables.distances import averages, correlation, distances, scores
 from syzygy.tasks import TASKS, xor
 from syzygy.theory import PairState, PairTheory, solve
 from syzygy.training import split, train_zoo

@@ -13,10 +13,10 @@ from syzygy.fitting import PairCurves, pair_curves
 from syzygy.fitting.problems import CURVES
 from syzygy.networks import catalogue
 from syzygy.result import Result, Table
-from syzygy.studies.ablation import THEORY, against_theory, held_out, in_sample, over_theory, wins
-from syzygy.studies.alternatives_plots import followed, ratios
-from syzygy.studies.plots import LABELS
+from syzygy.studies.drawings.alternatives import followed, ratios
+from syzygy.studies.drawings.shared import LABELS
 from syzygy.studies.study import Networks, PositiveFloat, Seeds
+from syzygy.studies.tables.ablation import THEORY, against_theory, held_out, in_sample, over_theory, wins
 from syzygy.studies.two_items import TwoItems, held
 from syzygy.trajectory import Trajectory
 

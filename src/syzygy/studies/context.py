@@ -15,11 +15,11 @@ from syzygy.fitting import fit_pairs, pair_curves
 from syzygy.networks import Setting
 from syzygy.recording import Schedule
 from syzygy.result import Result, Table
-from syzygy.studies.feature_pairs import pairs_of
-from syzygy.studies.feature_plots import WORDS, embedding, over_training
-from syzygy.studies.feature_tables import after_learning, over_steps
+from syzygy.studies.drawings.features import WORDS, embedding, over_training
 from syzygy.studies.regimes import Origin
 from syzygy.studies.study import Count, PositiveFloat, Recorded, Seeds, Study
+from syzygy.studies.tables.feature_pairs import pairs_of
+from syzygy.studies.tables.features_kept import after_learning, over_steps
 from syzygy.studies.two_items import held
 from syzygy.training import Job
 from syzygy.trajectory import Trajectory

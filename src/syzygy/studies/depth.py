@@ -17,7 +17,7 @@ from syzygy.fitting.score import last_finite
 from syzygy.networks import catalogue
 from syzygy.published import chance, published
 from syzygy.result import Result, Table
-from syzygy.studies.depth_plots import EXPECTED_LAYERS, PUBLISHED, where_it_holds
+from syzygy.studies.drawings.depth import EXPECTED_LAYERS, PUBLISHED, where_it_holds
 from syzygy.studies.study import Networks, Seeds
 from syzygy.studies.two_items import TwoItems, held, least
 from syzygy.training import Job

@@ -20,7 +20,7 @@ from syzygy.fitting.score import last_finite
 from syzygy.result import Result, Table
 from syzygy.studies.perceptrons import Perceptrons
 from syzygy.studies.study import Count, PositiveFloat, Seeds
-from syzygy.studies.trends import FEWEST, LEVEL, falling, far_end, levelled
+from syzygy.studies.tables.trends import FEWEST, LEVEL, falling, far_end, levelled
 from syzygy.training import Job
 from syzygy.trajectory import Trajectory
 

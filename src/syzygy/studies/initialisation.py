@@ -12,11 +12,11 @@ from syzygy.claims import Claim, Expectation
 from syzygy.errors import SpecificationError
 from syzygy.recording import Schedule
 from syzygy.result import Result, Table
+from syzygy.studies.drawings.spreads import final_distances, over_gain, spreads
 from syzygy.studies.perceptrons import Perceptrons
-from syzygy.studies.spread_plots import final_distances, over_gain, spreads
-from syzygy.studies.spreads import ends, rows, summed_up
 from syzygy.studies.study import Count, PositiveFloat, Recorded, Seeds
-from syzygy.studies.trends import crossing
+from syzygy.studies.tables.spreads import ends, rows, summed_up
+from syzygy.studies.tables.trends import crossing
 from syzygy.theory.initialisation import richness_of_fraction, start_of_fraction, start_of_layers
 from syzygy.training import Job
 from syzygy.trajectory import Trajectory

@@ -14,9 +14,9 @@ from syzygy.fitting.problems import CURVES, Scaling
 from syzygy.networks import Setting
 from syzygy.recording import Schedule
 from syzygy.result import Result
-from syzygy.studies.pair_plots import KINDS, distributions, examples, final_distances
-from syzygy.studies.pair_scores import EXPLAINED, closer, no_better, score_pairs, summary, tables
+from syzygy.studies.drawings.pairs import KINDS, distributions, examples, final_distances
 from syzygy.studies.study import Count, Network, PositiveFloat, Recorded, Seeds, Study
+from syzygy.studies.tables.pair_scores import EXPLAINED, closer, no_better, score_pairs, summary, tables
 from syzygy.training import Job
 from syzygy.trajectory import Trajectory
 

@@ -18,10 +18,10 @@ from syzygy.networks import Setting
 from syzygy.recording import Schedule
 from syzygy.result import Result, Table
 from syzygy.seeds import stream
-from syzygy.studies.geometry import Geometry, correlations, pairs_frame, permuted
-from syzygy.studies.geometry_claims import EXPECTATIONS, OURS, measured, summary
-from syzygy.studies.geometry_plots import correlation_figure, matrices, scatter
+from syzygy.studies.claims.geometry import EXPECTATIONS, OURS, measured, summary
+from syzygy.studies.drawings.geometry import correlation_figure, matrices, scatter
 from syzygy.studies.study import Count, Network, PositiveFloat, Recorded, Seeds, Study
+from syzygy.studies.tables.geometry import Geometry, correlations, pairs_frame, permuted
 from syzygy.tasks import TASKS
 from syzygy.theory import class_pair_sums
 from syzygy.training import Job

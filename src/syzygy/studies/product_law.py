@@ -12,9 +12,10 @@ from syzygy.errors import SpecificationError
 from syzygy.networks import Setting, setting
 from syzygy.recording import Schedule
 from syzygy.result import Finding, Result, Table
-from syzygy.studies.law_claims import BAND, EXPECTATIONS, cases, said
-from syzygy.studies.law_plots import exponents, final, grids
-from syzygy.studies.laws import (
+from syzygy.studies.claims.laws import BAND, EXPECTATIONS, cases, said
+from syzygy.studies.drawings.laws import exponents, final, grids
+from syzygy.studies.study import Count, Networks, PositiveFloat, Recorded, Seeds
+from syzygy.studies.tables.laws import (
     NETWORKS_CAPTION,
     NOTEBOOK_STOP,
     READINGS_CAPTION,
@@ -25,7 +26,6 @@ from syzygy.studies.laws import (
     networks_of_point,
     row_of_laws,
 )
-from syzygy.studies.study import Count, Networks, PositiveFloat, Recorded, Seeds
 from syzygy.studies.two_items import TwoItems
 from syzygy.training import Job
 from syzygy.trajectory import Trajectory

@@ -15,11 +15,11 @@ from syzygy.fitting.problems import Scaling
 from syzygy.networks import Setting
 from syzygy.recording import Schedule
 from syzygy.result import Result, Table
-from syzygy.studies.pair_scores import PAIRS_CAPTION, score_pairs
+from syzygy.studies.claims.transfer import EXPECTATIONS, PRETRAINED, RANDOM, measured
+from syzygy.studies.drawings.transfer import distances, explained, final_distances, regimes
 from syzygy.studies.study import Count, Network, PositiveFloat, Recorded, Seeds, Study
-from syzygy.studies.transfer_claims import EXPECTATIONS, PRETRAINED, RANDOM, measured
-from syzygy.studies.transfer_plots import distances, explained, final_distances, regimes
-from syzygy.studies.transfer_tables import by_layer, networks, summary
+from syzygy.studies.tables.pair_scores import PAIRS_CAPTION, score_pairs
+from syzygy.studies.tables.transfer import by_layer, networks, summary
 from syzygy.training import Job
 from syzygy.trajectory import Trajectory
 

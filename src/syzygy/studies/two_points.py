@@ -13,9 +13,9 @@ from syzygy.figures import Figure
 from syzygy.fitting import from_other_networks
 from syzygy.fitting.fit import IDENTIFIED_FACTOR
 from syzygy.result import Result, Table
-from syzygy.studies import default_network
-from syzygy.studies.plots import comparison_by_network, measured_over_predicted, trajectories_of_networks
-from syzygy.studies.rates import (
+from syzygy.studies.claims import default_network
+from syzygy.studies.drawings.shared import comparison_by_network, measured_over_predicted, trajectories_of_networks
+from syzygy.studies.tables.rates import (
     RATES_CAPTION,
     ROWS_CAPTION,
     SETTINGS_CAPTION,

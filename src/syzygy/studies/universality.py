@@ -11,10 +11,10 @@ from syzygy.claims import Claim, Expectation
 from syzygy.fitting.collapse import spread
 from syzygy.networks import catalogue
 from syzygy.result import Result, Table
-from syzygy.studies.collapse_plots import collapse, deviations
+from syzygy.studies.drawings.universality import collapse, deviations
 from syzygy.studies.study import Networks
+from syzygy.studies.tables.units import COLLAPSED, FATES, MEASURED_END, PREDICTED_TIME, RAW, Units
 from syzygy.studies.two_items import TwoItems, least
-from syzygy.studies.units import COLLAPSED, FATES, MEASURED_END, PREDICTED_TIME, RAW, Units
 from syzygy.trajectory import Trajectory
 
 MOST_DEVIATION = 0.1

@@ -16,11 +16,11 @@ from syzygy.fitting import average_rates
 from syzygy.published import published
 from syzygy.recording import Schedule
 from syzygy.result import Result, Table
-from syzygy.studies.distances import averages, distances, scores
-from syzygy.studies.matrices import matrices
-from syzygy.studies.plots import measured_over_predicted
+from syzygy.studies.drawings.matrices import matrices
+from syzygy.studies.drawings.shared import measured_over_predicted
 from syzygy.studies.regimes import Origin, Regime, network
 from syzygy.studies.study import Count, PositiveFloat, Recorded, Seeds, Study
+from syzygy.studies.tables.distances import averages, distances, scores
 from syzygy.studies.two_items import held
 from syzygy.training import Job
 from syzygy.trajectory import Trajectory

@@ -10,8 +10,8 @@ from syzygy.fitting.baseline import fit_logistic, mean_of_other_pairs
 from syzygy.fitting.problems import CURVES, Scaling
 from syzygy.fitting.score import r_squared, root_mean_square
 from syzygy.result import Finding, Table
-from syzygy.studies.pair_plots import KINDS
-from syzygy.studies.plots import LABELS
+from syzygy.studies.drawings.pairs import KINDS
+from syzygy.studies.drawings.shared import LABELS
 from syzygy.trajectory import Trajectory
 
 EXPLAINED = 0.9

@@ -9,7 +9,7 @@ from syzygy.figures import COLOURS, Figure
 from syzygy.fitting import PairCurves
 from syzygy.fitting.problems import CURVES
 from syzygy.published import published
-from syzygy.studies.plots import LABELS
+from syzygy.studies.drawings.shared import LABELS
 from syzygy.theory import PairState, PairTheory
 from syzygy.theory.alternatives import ALTERNATIVES, integrate
 

@@ -5,7 +5,7 @@ from typing import Final
 import pandas as pd
 
 from syzygy.claims import Expectation
-from syzygy.studies.geometry import MEAN, NAIVE, PREDICTIONS, SCOPES
+from syzygy.studies.tables.geometry import MEAN, NAIVE, PREDICTIONS, SCOPES
 
 #: The predictions that are claimed: with the rates of the other networks, and the published one.
 OURS, PUBLISHED = "other_networks", "published"
@@ -90,7 +90,7 @@ def measured(scores: pd.DataFrame, null: pd.DataFrame) -> dict[str, dict[str, fl
     Parameters
     ----------
     scores, null
-        As :func:`syzygy.studies.geometry.correlations` and :func:`~syzygy.studies.geometry.permuted` give them.
+        As ``correlations`` and ``permuted`` of :mod:`syzygy.studies.tables.geometry` give them.
 
     Returns
     -------

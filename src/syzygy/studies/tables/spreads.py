@@ -16,7 +16,7 @@ from scipy import stats
 from syzygy.checks import Evidence
 from syzygy.fitting import average_rates
 from syzygy.fitting.score import last_finite
-from syzygy.studies.distances import correlation
+from syzygy.studies.tables.distances import correlation
 from syzygy.theory import FinalDistance
 
 Array = NDArray[np.float64]

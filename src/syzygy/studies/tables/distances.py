@@ -105,7 +105,5 @@ def correlation(measured: pd.Series, predicted: pd.Series) -> float:
     >>> round(correlation(pd.Series([1.0, 2.0, 3.0]), pd.Series([2.0, 4.0, 6.0])), 9)
     1.0
     """
-    both = np.stack([measured.to_numpy(dtype=float), predicted.to_numpy(dtype=float)])
-    if not both.size or not np.isfinite(both).all() or np.any(np.ptp(both, axis=1) == 0):
-        return float("nan")
-    return float(np.corrcoef(both)[0, 1])
+    both = [one.to_numpy(dtype=float) for one in (measured, predicted)]
+    return float(score.correlation(*both)) if all(np.isfinite(one).all() for one in both) else float("nan")

@@ -7,8 +7,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from scipy.special import ndtr
 
 from syzygy.figures import COLOURS, Figure
-from syzygy.studies.plots import measured_over_predicted
-from syzygy.studies.spreads import densities, rows
+from syzygy.studies.drawings.shared import measured_over_predicted
+from syzygy.studies.tables.spreads import densities, rows
 from syzygy.theory import FinalDistance
 
 #: Lines by kind: colour and style.
@@ -27,7 +27,7 @@ def spreads(networks: pd.DataFrame, gains: pd.DataFrame, dx2: float) -> Figure:
     Parameters
     ----------
     networks, gains
-        Tables of :mod:`syzygy.studies.spreads`.
+        Tables of :mod:`syzygy.studies.tables.spreads`.
     dx2
         Squared distance of the inputs.
     """
@@ -95,7 +95,7 @@ def final_distances(networks: pd.DataFrame) -> Figure:
     Parameters
     ----------
     networks
-        The table of :mod:`syzygy.studies.spreads`.
+        The table of :mod:`syzygy.studies.tables.spreads`.
     """
     good = networks[networks["tested"]]
     frame = good[["gain", "seed", "last_h2", "final_h2", "final_h2_others"]].rename(
@@ -117,7 +117,7 @@ def over_gain(gains: pd.DataFrame) -> Figure:
     Parameters
     ----------
     gains
-        The table of :mod:`syzygy.studies.spreads`, with ``richness_fraction`` and ``richness_layers``.
+        The table of :mod:`syzygy.studies.tables.spreads`, with ``richness_fraction`` and ``richness_layers``.
     """
     return Figure(
         name="richness",

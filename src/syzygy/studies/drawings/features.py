@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
 from syzygy.figures import COLOURS, Figure
-from syzygy.studies.features import embed, hidden_of, last_of, side_of
+from syzygy.studies.tables.features import embed, hidden_of, last_of, side_of
 from syzygy.trajectory import Trajectory
 
 WORDS = {"high": "high gain", "low": "low gain", "very_low": "very low gain"}

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Canvas
 from syzygy.figures import COLOURS, Figure
 from syzygy.fitting import Fit
 from syzygy.fitting.problems import CURVES
-from syzygy.studies.plots import LABELS, cumulative, measured_over_predicted
+from syzygy.studies.drawings.shared import LABELS, cumulative, measured_over_predicted
 
 KINDS: Final = ("different classes", "same class")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from syzygy.claims import MOST_NAMED, Expectation, ranged
-from syzygy.studies.laws import READINGS
+from syzygy.studies.tables.laws import READINGS
 
 #: How far exponents may lie from those of a law.  Set with the published exponents known, and those of a trial of the
 #: shallow network at width 100: 0.58 and 1.27.
@@ -66,7 +66,7 @@ def cases(perceptrons: Sequence[str], laws: pd.DataFrame) -> dict[str, dict[str,
     perceptrons
         Settings that the law of depth speaks of.
     laws
-        A row per setting, with the columns that :func:`syzygy.studies.laws.row_of_laws` gives.
+        A row per setting, with the columns that :func:`syzygy.studies.tables.laws.row_of_laws` gives.
     """
     table = {row["network"]: row for row in laws.to_dict("records")}
     powers = {name: (row["power_dx"], row["power_dy"]) for name, row in table.items()}

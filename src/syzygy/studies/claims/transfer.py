@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from syzygy.claims import Expectation
-from syzygy.studies.pair_scores import EXPLAINED
+from syzygy.studies.tables.pair_scores import EXPLAINED
 
 PRETRAINED, RANDOM = "pretrained", "random"
 
@@ -90,7 +90,7 @@ def measured(layers: pd.DataFrame) -> dict[str, dict[str, float]]:
     Parameters
     ----------
     layers
-        The table of :func:`syzygy.studies.transfer_tables.by_layer`.
+        The table of :func:`syzygy.studies.tables.transfer.by_layer`.
 
     Returns
     -------

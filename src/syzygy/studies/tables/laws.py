@@ -11,7 +11,7 @@ from syzygy.fitting import Fit, average_rates
 from syzygy.fitting.power_law import law_error, power_law
 from syzygy.fitting.score import last_finite, r_squared
 from syzygy.networks import Setting
-from syzygy.studies.distances import correlation
+from syzygy.studies.tables.distances import correlation
 from syzygy.theory import depth
 
 #: The published notebook stops a network of the grid at this training loss.

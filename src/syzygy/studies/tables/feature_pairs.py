@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from syzygy.fitting import Fit
 from syzygy.fitting.elsewhere import rates_by_network, rates_of_others
 from syzygy.fitting.score import last_finite
-from syzygy.studies.features import side_of
+from syzygy.studies.tables.features import side_of
 from syzygy.trajectory import Trajectory
 
 Array = NDArray[np.float64]

@@ -5,8 +5,8 @@ import pandas as pd
 
 from syzygy.checks import UNLEARNED, Evidence
 from syzygy.fitting.score import last_finite
-from syzygy.studies.feature_pairs import ratios
-from syzygy.studies.features import angle, effects, hidden_of, kept, last_of
+from syzygy.studies.tables.feature_pairs import ratios
+from syzygy.studies.tables.features import angle, effects, hidden_of, kept, last_of
 from syzygy.trajectory import Trajectory
 
 
@@ -16,14 +16,14 @@ def after_learning(one: Evidence) -> pd.DataFrame:
     Parameters
     ----------
     one
-        Networks, and the theory fitted to :func:`~syzygy.studies.feature_pairs.pairs_of` them.
+        Networks, and the theory fitted to :func:`~syzygy.studies.tables.feature_pairs.pairs_of` them.
 
     Returns
     -------
     DataFrame
-        Measures of :mod:`syzygy.studies.features`, shares of the variance within a context (``interaction``) and in
-        units of it (``apart``, of the variance between contexts), and ``ratio_…`` of
-        :func:`~syzygy.studies.feature_pairs.ratios`.  NaN for networks that diverged.
+        Measures of :mod:`syzygy.studies.tables.features`, shares of the variance within a context (``interaction``)
+        and in units of it (``apart``, of the variance between contexts), and ``ratio_…`` of
+        :func:`~syzygy.studies.tables.feature_pairs.ratios`.  NaN for networks that diverged.
     """
     assert one.trajectory is not None
     assert one.fit is not None

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
 from syzygy.figures import COLOURS, Figure
-from syzygy.studies.plots import measured_over_predicted
+from syzygy.studies.drawings.shared import measured_over_predicted
 
 COLUMNS = 5
 MARKS = ("o", "s", "^")

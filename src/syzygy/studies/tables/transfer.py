@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from syzygy.result import Table
-from syzygy.studies.pair_plots import KINDS
-from syzygy.studies.pair_scores import EXPLAINED, closer
+from syzygy.studies.drawings.pairs import KINDS
+from syzygy.studies.tables.pair_scores import EXPLAINED, closer
 from syzygy.theory.pair import REGIMES
 from syzygy.trajectory import Trajectory
 
@@ -19,7 +19,7 @@ def by_layer(pairs: pd.DataFrame) -> Table:
     Parameters
     ----------
     pairs
-        As :func:`syzygy.studies.pair_scores.score_pairs` gives them, with ``start``, ``layer``, and the theory's
+        As :func:`syzygy.studies.tables.pair_scores.score_pairs` gives them, with ``start``, ``layer``, and the theory's
         ``richness_others`` and ``regime_others``.
     """
     different = pairs[pairs["kind"] == KINDS[0]]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
 
 from syzygy.figures import COLOURS, Figure
-from syzygy.studies.geometry import MEAN, PREDICTIONS, SCOPES
+from syzygy.studies.tables.geometry import MEAN, PREDICTIONS, SCOPES
 
 #: Columns drawn, with their titles.
 DRAWN: Final = {
@@ -108,7 +108,7 @@ def correlation_figure(scores: pd.DataFrame, null: pd.DataFrame) -> Figure:
     Parameters
     ----------
     scores, null
-        As :func:`syzygy.studies.geometry.correlations` and :func:`~syzygy.studies.geometry.permuted` give them.
+        As ``correlations`` and ``permuted`` of :mod:`syzygy.studies.tables.geometry` give them.
     """
     bands = null[["pairs", "prediction", "null_low", "null_high"]]
     return Figure(

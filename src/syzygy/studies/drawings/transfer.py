@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from syzygy.figures import COLOURS, Figure
-from syzygy.studies.pair_plots import KINDS
-from syzygy.studies.plots import cumulative, measured_over_predicted
+from syzygy.studies.drawings.pairs import KINDS
+from syzygy.studies.drawings.shared import cumulative, measured_over_predicted
 
 STARTS: Mapping[str, str] = {"pretrained": COLOURS[0], "random": COLOURS[1]}
 

@@ -1,0 +1,1 @@
+"""What larger studies claim, with its bounds, and how it is measured."""

@@ -1,0 +1,1 @@
+"""From tables to figures: one noun a file."""

@@ -1,0 +1,1 @@
+"""From trajectories and fits to tables: one noun a file."""
