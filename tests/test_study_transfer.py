@@ -132,6 +132,22 @@ def test_noise_is_not_explained():
     assert result.claim("final_distance").verdict == "not reproduced"
 
 
+def test_a_prediction_with_rates_of_other_pairs_has_not_seen_the_pair():
+    """One image moves otherwise once training has begun: the predictions for its own pairs stay, all others change."""
+    whole = simplex(LAZY_START)
+    tree = whole.tree.copy(deep=True)
+    for layer in LAYERS:
+        tree[f"layers/{layer}/representation"].values[:, 1:, 0] *= np.linspace(1, 2, len(STEPS) - 1)[:, None]
+    made = study(ASKED | {"starts": ["pretrained"]})
+    before, after = (made.analyse({"pretrained": seen}).table("pairs") for seen in (whole, Trajectory(tree)))
+    own = before["pair"].str.contains("0 #0")
+    for column in ("final_h2_others", "richness_others"):
+        np.testing.assert_array_equal(before[column][own], after[column][own])
+        assert (before[column][~own] != after[column][~own]).all()
+    assert (before["final_h2"][own] != after["final_h2"][own]).all()
+    assert (before["regime_others"] == "encoder-lazy").all()
+
+
 def test_the_bound_on_staying_is_the_most_that_an_encoder_lazy_pair_can_change():
     (bound,) = (one.high for one in Transfer.expectations if one.name == "stays")
     theory = PairTheory(1.0, 1.0, 1.0, np.linspace(1e-6, 1, 101) ** 2)  # A_low up to A_high = h2 = 1

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from syzygy.checks import UNLEARNED, Evidence
+from syzygy.fitting import score
 from syzygy.fitting.elsewhere import rates_by_network, rates_of_others
 from syzygy.fitting.score import last_finite
 
