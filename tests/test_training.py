@@ -1,5 +1,6 @@
 """Training against a plain PyTorch loop, and everything that a seed, a kill or a neighbour must not change."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import textwrap
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -940,6 +942,16 @@ def test_a_job_that_fails_in_another_process_fails_here_with_its_message(tmp_pat
     ]
     with pytest.raises(UnknownName, match=r"unknown layer 'hidden\.9'; did you mean hidden\.1"):
         list(train_zoo(bad, FolderStore(tmp_path), processes=2))
+
+
+def test_a_full_disk_is_said_as_such_and_leaves_no_half_file(tmp_path, monkeypatch):
+    def full(_path, _content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        train(two_points(), SMALL, steps=20, record=every(10), checkpoint=Checkpoint(tmp_path, seconds=0))
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_a_zoo_that_was_interrupted_goes_on_from_its_checkpoints(tmp_path, monkeypatch):

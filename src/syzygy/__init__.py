@@ -9,9 +9,11 @@
 
 from importlib.metadata import version as _version
 
-from syzygy.fitting import Fit, PairCurves, fit_pairs, pair_curves
+from syzygy.claims import Claim, Expectation
+from syzygy.fitting import Fit, PairCurves, average_rates, fit_pairs, from_other_networks, pair_curves
 from syzygy.networks import Setting, catalogue, setting
 from syzygy.recording import Schedule, every, log_spaced
+from syzygy.reproduce import Reproduction
 from syzygy.result import Result
 from syzygy.run import Run, run
 from syzygy.studies import STUDIES, MnistPair, Study, TwoPoints, study
@@ -26,11 +28,14 @@ __all__ = [
     "STUDIES",
     "TASKS",
     "Checkpoint",
+    "Claim",
+    "Expectation",
     "Fit",
     "MnistPair",
     "PairCurves",
     "PairState",
     "PairTheory",
+    "Reproduction",
     "Result",
     "Run",
     "Schedule",
@@ -40,10 +45,12 @@ __all__ = [
     "Task",
     "Trajectory",
     "TwoPoints",
+    "average_rates",
     "catalogue",
     "digits",
     "every",
     "fit_pairs",
+    "from_other_networks",
     "log_spaced",
     "mnist",
     "pair_curves",

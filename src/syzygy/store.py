@@ -17,7 +17,7 @@ import xarray as xr
 from filelock import FileLock
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from syzygy.axes import NETWORK, STEP
 from syzygy.errors import DataError
@@ -171,7 +171,7 @@ class FolderStore:
         """Write trained weights, whole or not at all."""
         flat = {f"{seed}/{name}": np.ascontiguousarray(v) for seed, of in weights.items() for name, v in of.items()}
         with whole_file(self._weights_path(asked)) as part:
-            save_file(flat, part, metadata={"digest": _digest_of_weights(flat)})
+            part.write_bytes(save(flat, metadata={"digest": _digest_of_weights(flat)}))
 
     def alone(self, asked: Specification) -> AbstractContextManager[Any]:
         """Wait until no other process trains this specification; a process that ends, however, lets go."""

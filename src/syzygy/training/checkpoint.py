@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save_file
-from safetensors.torch import save_file as save_tensors
+from safetensors.numpy import load_file, save
+from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from syzygy.errors import RunError
@@ -53,12 +53,12 @@ class Checkpoint:
     ) -> None:
         """Save the state before an update, and the rows recorded since the last save."""
         with whole_file(self._part(self._parts)) as part:
-            save_file({name: np.ascontiguousarray(row) for name, row in rows.items()}, part)
+            part.write_bytes(save({name: np.ascontiguousarray(row) for name, row in rows.items()}))
         self._parts += 1
         told = {"step": step, "parts": self._parts, "alive": alive, "fates": fates, "asked": asked}
         with whole_file(self.folder / "state.safetensors") as part:
             tensors = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
-            save_tensors(tensors, part, metadata={"told": json.dumps(told)})
+            part.write_bytes(save_tensors(tensors, metadata={"told": json.dumps(told)}))
         self._saved = time.monotonic()
 
     def load(self, asked: str) -> tuple[int, list[int], list[str], dict[str, Tensor], list[Rows]] | None:
