@@ -147,7 +147,7 @@ def test_a_run_writes_page_tables_figures_and_numbers(finished):
     assert said["report"] == str(folder / "report.html")
     assert folder.name.startswith("two-points-")
     assert (folder / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-    assert {path.name for path in (folder / "tables").iterdir()} == {"rates.csv"}
+    assert {path.name for path in (folder / "tables").iterdir()} == {"rates.csv", "rows.csv", "settings.csv"}
     assert {path.name for path in (folder / "figures").iterdir()} == {
         f"{name}.{kind}" for name in ("trajectories-two_layer", "final-distance") for kind in ("svg", "pdf", "csv")
     }

@@ -426,7 +426,7 @@ import syzygy.reproduce
 from syzygy.cli import main
 from syzygy.studies import study
 
-asked = {"study": "two-points", "networks": ["shallow"], "seeds": "0..7", "steps": 300}
+asked = {"study": "two-points", "networks": ["shallow"], "seeds": "0..7", "steps": 1500}
 syzygy.reproduce.specifications = lambda size: {"one": study(asked)}
 main()
 """
