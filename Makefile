@@ -12,7 +12,7 @@ demo: .venv/installed
 	@$(BIN)/syzygy run studies/digits.toml --out runs
 
 test: .venv/developed
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: .venv/developed
 	@$(BIN)/ruff check .

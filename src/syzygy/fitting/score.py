@@ -37,7 +37,7 @@ def deviation(measured: Array) -> Array:
     filled = np.where(there, measured, 0.0)
     mean = (filled.sum(axis=-1) / count)[..., None]
     variance = np.sum(np.where(there, filled - mean, 0.0) ** 2, axis=-1) / count
-    return np.where(variance > CONSTANT * np.max(filled**2, axis=-1), np.sqrt(variance), 0.0)
+    return np.where(variance > CONSTANT * np.max(filled**2, axis=-1, initial=0.0), np.sqrt(variance), 0.0)
 
 
 def root_mean_square(values: Array) -> Array:
