@@ -149,7 +149,9 @@ def test_a_run_writes_page_tables_figures_and_numbers(finished):
     assert (folder / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert {path.name for path in (folder / "tables").iterdir()} == {"rates.csv", "rows.csv", "settings.csv"}
     assert {path.name for path in (folder / "figures").iterdir()} == {
-        f"{name}.{kind}" for name in ("trajectories-two_layer", "final-distance") for kind in ("svg", "pdf", "csv")
+        f"{name}.{kind}"
+        for name in ("settings", "final-distance", "trajectories-two_layer")
+        for kind in ("svg", "pdf", "csv")
     }
     kept = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     assert kept == {name: value for name, value in said.items() if name != "report"}

@@ -222,6 +222,7 @@ def test_a_part_of_a_study_claims_nothing(tmp_path, small):
     """The second study has half of its networks from the first; analysed, it is still undecided."""
     begun = reproduced(tmp_path, ["one"])
     begun.analyse("two")
+    assert [claim.verdict for claim in begun.runs["two"].report().claims] == ["undecided"]
     claims = begun.report()
     assert claims["two"][0].cases
     assert claims["two"][0].verdict == "undecided"
@@ -400,6 +401,14 @@ def test_jobs_that_cost_the_same_are_measured_once(monkeypatch):
     assert [len(job.seeds) for job in measured] == [2, 1, 2]
 
 
+def test_what_a_training_starts_from_is_counted(monkeypatch):
+    monkeypatch.setattr(syzygy.training.estimate, "_measure", lambda _job: syzygy.training.estimate._Pace(5, 1, 0, 2))
+    before, own = tiny_job(keep=True), tiny_job()
+    (cost,) = costs([tiny_job(start=before)])
+    assert cost.seconds == 2 * (5 + own.network.steps)
+    assert cost.bytes == 2 * 31
+
+
 def test_an_estimate_meets_what_training_would():
     with pytest.raises(UnknownName, match="unknown layer"):
         costs([tiny_job(layers=("hidden.7",))])
@@ -438,7 +447,14 @@ def test_an_interrupt_keeps_what_was_trained(tmp_path):
     driver = tmp_path / "driver.py"
     driver.write_text(DRIVER, encoding="utf-8")
     command = [sys.executable, str(driver), "reproduce", "--quick", "--out", str(tmp_path), "--processes", "1"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Who runs the tests in the background may have interrupts ignored, which processes inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
     folder = tmp_path / "reproduction-quick"
     deadline = time.monotonic() + 120
     while not list(folder.glob("trajectories/*.zarr")) and time.monotonic() < deadline:
