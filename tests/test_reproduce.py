@@ -22,6 +22,7 @@ from syzygy.errors import DataError, RunError, SpecificationError, UnknownName
 from syzygy.networks import setting
 from syzygy.recording import every
 from syzygy.reproduce import SIZES, Plan, Reproduction, specifications
+from syzygy.run import Run
 from syzygy.studies import STUDIES, TwoPoints, study
 from syzygy.training import Cost, Job, costs, makespan, split
 
@@ -164,6 +165,20 @@ def test_a_study_is_given_as_soon_as_its_networks_are_there(tmp_path, small):
     assert begun.runs["one"].missing == []
 
 
+def test_a_study_is_given_once_and_only_when_it_is_whole(tmp_path, small):
+    begun = Reproduction.under(tmp_path, "quick")
+    given = begun.train(["two"])
+    assert next(given) == "two"
+    assert begun.runs["two"].missing == []
+    assert list(given) == []
+
+
+def test_a_note_makes_no_other_run(tmp_path):
+    noted, other = (Run.named(tmp_path, asked(**changes)).folder for changes in ({"note": "small"}, {"steps": 401}))
+    assert Run.named(tmp_path, asked()).folder == noted
+    assert noted != other
+
+
 def test_the_page_and_the_table_hold_every_claim(tmp_path, small):
     begun = reproduced(tmp_path)
     claims = begun.report()
@@ -258,6 +273,13 @@ def test_a_study_without_its_data_does_not_stop_the_others(tmp_path, small, monk
     assert begun.trouble == {"two": "no train-images in data; looked for x, y"}
     assert [claim.verdict for some in claims.values() for claim in some] == ["holds", "undecided"]
     assert "looked for x, y" in begun.page.read_text(encoding="utf-8")
+
+
+def test_why_nothing_could_be_trained_stays_on_the_page(tmp_path, small):
+    begun = Reproduction.under(tmp_path, "quick")
+    begun.runs["two"].refuse("no train-images in data; looked for x, y")
+    begun.analyse("two")
+    assert "looked for x, y" in begun.runs["two"].page.read_text(encoding="utf-8")
 
 
 def test_unknown_studies_are_refused_with_the_known(tmp_path, small):
@@ -402,10 +424,10 @@ def test_jobs_that_cost_the_same_are_measured_once(monkeypatch):
 
 
 def test_what_a_training_starts_from_is_counted(monkeypatch):
-    monkeypatch.setattr(syzygy.training.estimate, "_measure", lambda _job: syzygy.training.estimate._Pace(5, 1, 0, 2))
+    monkeypatch.setattr(syzygy.training.estimate, "_measure", lambda _job: syzygy.training.estimate._Pace(5, 1, 3, 2))
     before, own = tiny_job(keep=True), tiny_job()
     (cost,) = costs([tiny_job(start=before)])
-    assert cost.seconds == 2 * (5 + own.network.steps)
+    assert cost.seconds == 2 * (5 + own.network.steps + 3 * 31)
     assert cost.bytes == 2 * 31
 
 
