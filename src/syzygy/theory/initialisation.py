@@ -1,6 +1,6 @@
 """How random initial weights spread the final distance: a density in closed form, and richness from the gain.
 
-Derived in ``docs/theory.md``, "Random initial weights".
+Derived in ``docs/theory/initialisation.md``.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Where the pair theory becomes a textbook curve: the logistic and the Bernoulli equation.
 
 Special cases of :func:`syzygy.theory.pair.solve`, kept because they are what one draws on a blackboard:
-each has one rate and one end.  Derived in ``docs/theory.md``, section 4.
+each has one rate and one end.  Derived in ``docs/theory/pair.md``, section 4.
 """
 
 import numpy as np
@@ -46,7 +46,7 @@ def universal(times: ArrayLike) -> Array:
     """Distance over its end, over time from the half-rise in units of 1/Omega: one for all pairs in the rich limit.
 
     ``1/(1 + e^{−t}) = (1 + tanh(t/2))/2``.  A pair that starts close to the saddle where nothing has been learned is
-    on it, whatever its rates, its distances and its start (``docs/theory.md``, section 4).
+    on it, whatever its rates, its distances and its start (``docs/theory/pair.md``, section 4).
 
     Parameters
     ----------

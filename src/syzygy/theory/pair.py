@@ -11,7 +11,7 @@ hidden layer, representations at squared distance ``h2``, and outputs at squared
 
 :meth:`PairTheory.rate` is this right-hand side.  :func:`solve` does not integrate it: the equations are a
 rank-one linear network in disguise, whose time course is known in closed form from every start (derived
-in ``docs/theory.md``, section 3).  That form is smooth where the three equations are not: where ``dh``
+in ``docs/theory/pair.md``, section 3).  That form is smooth where the three equations are not: where ``dh``
 passes through zero, at dead starts, at ``dy2 = 0`` and from starts of 1e-8.
 
 Every number may be an array: a theory of shape ``(network, pair)`` is solved in one call.
@@ -238,7 +238,7 @@ def solve(theory: PairTheory, initial: PairState, steps: ArrayLike) -> Solution:
     The decoder's Jacobian is taken along ``dh``, which is what the three equations assume; then
     ``Q = (√b·dh, √a·D∥, √a·D⊥)``, with ``a = eta_h·dx2/2``, ``b = eta_y/2`` and the decoder's gain along
     and across ``dy*``, obeys ``Q' = B·Q − ½|Q|²Q`` with a constant symmetric ``B``.  Its solution is
-    ``e^{Bt}Q₀ / sqrt(1 + ∫₀ᵗ|e^{Bτ}Q₀|²dτ)``.  Derived in ``docs/theory.md``, section 3.
+    ``e^{Bt}Q₀ / sqrt(1 + ∫₀ᵗ|e^{Bτ}Q₀|²dτ)``.  Derived in ``docs/theory/pair.md``, section 3.
 
     Parameters
     ----------
@@ -273,7 +273,7 @@ def solve(theory: PairTheory, initial: PairState, steps: ArrayLike) -> Solution:
     times = np.asarray(steps, dtype=np.float64)
     if times.ndim != 1 or not np.all(times >= 0):
         raise ShapeError(f"steps must be one row of numbers, zero or more; got shape {times.shape}")
-    along, across = _output_components(theory, initial)
+    along, across = output_components(theory, initial)
     start = np.sqrt(initial.h2)
     a, b = 0.5 * theory.eta_h * theory.dx2, 0.5 * theory.eta_y
     encoder, decoder, stray = _flow(
@@ -294,8 +294,16 @@ def solve(theory: PairTheory, initial: PairState, steps: ArrayLike) -> Solution:
     return Solution(theory, initial, times, state, dh)
 
 
-def _output_components(theory: PairTheory, initial: PairState) -> tuple[Array, Array]:
-    """Lengths of the initial ``dy`` along and across ``dy*``, after checking that such a ``dy`` exists."""
+def output_components(theory: PairTheory, initial: PairState) -> tuple[Array, Array]:
+    """Give the lengths of the initial ``dy`` along ``dy*``, signed, and across, each ``(...)``.
+
+    Raises
+    ------
+    SingularStart
+        The representations coincide.
+    SpecificationError
+        No two outputs have these numbers.
+    """
     h2, y2, w, dy2 = np.broadcast_arrays(initial.h2, initial.y2, initial.w, theory.dy2)
     if not np.all(np.isfinite(h2) & np.isfinite(y2) & np.isfinite(w)):
         raise SpecificationError("the start must be finite; got NaN or infinity in h2, y2 or w")
