@@ -4,7 +4,8 @@
 
     SyzygyError
     ├── SpecificationError     what was asked cannot be: an unknown name or key, a value out of range
-    │   └── UnknownName        a name that does not exist, with the names that do
+    │   ├── UnknownName        a name that does not exist, with the names that do
+    │   └── CannotSplit        a network that a layer does not cut in two
     ├── DataError              what was given cannot be used: missing, truncated or non-finite data
     ├── ShapeError             arrays that do not fit together
     ├── SingularStart          a start from which the theory is undefined
@@ -55,6 +56,10 @@ class UnknownName(SpecificationError):
         near_text = f"did you mean {', '.join(near)}? " if near else ""
         shown = ", ".join(self.known[:24]) + (" …" if len(self.known) > 24 else "")
         return f"{near_text}known: {shown}"
+
+
+class CannotSplit(SpecificationError):
+    """A network that a layer does not cut into an encoder and a decoder."""
 
 
 class DataError(SyzygyError):
