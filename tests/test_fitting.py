@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from syzygy.errors import ShapeError, SpecificationError, UnknownName
 from syzygy.fitting import PairCurves, fit_pairs, pair_curves
 from syzygy.fitting.baseline import Logistic, fit_logistic
-from syzygy.fitting.intervals import Interval, autocorrelation_time, covariance
+from syzygy.fitting.certainty.intervals import Interval, autocorrelation_time, covariance
 from syzygy.fitting.least_squares import jacobian, levenberg_marquardt
 from syzygy.fitting.problems import CURVES, Problems
 from syzygy.fitting.score import deviation, last_finite, r_squared, root_mean_square

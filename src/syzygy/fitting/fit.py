@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from syzygy.errors import SpecificationError
-from syzygy.fitting.intervals import Interval, covariance
+from syzygy.fitting.certainty.intervals import Interval, covariance
 from syzygy.fitting.least_squares import Residuals, levenberg_marquardt
 from syzygy.fitting.pairs import PairCurves
 from syzygy.fitting.problems import CURVES, Problems, Scaling

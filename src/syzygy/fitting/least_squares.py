@@ -37,8 +37,24 @@ class Minimum:
     converged: NDArray[np.bool_]
 
 
-def levenberg_marquardt(residuals: Residuals, start: Array, iterations: int = 100) -> Minimum:
-    """Minimise the sum of squares of every problem, each from its own start and with its own damping."""
+def levenberg_marquardt(
+    residuals: Residuals, start: Array, iterations: int = 100, *, step_size: float = STEP, tolerance: float = TOLERANCE
+) -> Minimum:
+    """Minimise the sum of squares of every problem, each from its own start and with its own damping.
+
+    Parameters
+    ----------
+    residuals
+        Of some problems at some parameters.
+    start
+        Parameters to begin with, ``(problem, parameter)``.
+    iterations
+        At most so many steps.
+    step_size
+        Of the finite differences; residuals that are integrated need one well above their error.
+    tolerance
+        A search ends with a step below this, or with one that gains less than a thousandth of this share of the cost.
+    """
     theta = np.array(start, dtype=np.float64)
     everything = np.arange(len(theta))
     current = residuals(theta, everything)
@@ -50,7 +66,7 @@ def levenberg_marquardt(residuals: Residuals, start: Array, iterations: int = 10
         rows = np.flatnonzero(going)
         if not len(rows):
             break
-        slope = jacobian(residuals, theta[rows], rows, current[rows])
+        slope = jacobian(residuals, theta[rows], rows, current[rows], step_size)
         normal = np.einsum("npr,nqr->npq", slope, slope)
         pull = np.einsum("npr,nr->np", slope, current[rows])
         diagonal = np.einsum("npp->np", normal)
@@ -64,7 +80,8 @@ def levenberg_marquardt(residuals: Residuals, start: Array, iterations: int = 10
         found_cost = _cost(found)
         better = found_cost < cost[rows]
         gain = cost[rows] - found_cost
-        small = (np.abs(step).max(axis=1) < TOLERANCE) | (better & (gain < 1e-12 * cost[rows])) | (found_cost < 1e-28)
+        small = (np.abs(step).max(axis=1) < tolerance) | (better & (gain < 1e-3 * tolerance * cost[rows]))
+        small |= found_cost < 1e-28
         taken = rows[better]
         theta[taken], current[taken], cost[taken] = trial[better], found[better], found_cost[better]
         damping[rows] = np.where(better, np.maximum(damping[rows] / 5, 1e-12), damping[rows] * 4)
@@ -75,16 +92,18 @@ def levenberg_marquardt(residuals: Residuals, start: Array, iterations: int = 10
     return Minimum(theta, cost, converged)
 
 
-def jacobian(residuals: Residuals, theta: Array, rows: NDArray[np.intp], at: Array | None = None) -> Array:
+def jacobian(
+    residuals: Residuals, theta: Array, rows: NDArray[np.intp], at: Array | None = None, step_size: float = STEP
+) -> Array:
     """Differentiate the residuals, ``(problem, parameter, residual)``; central if ``at`` is not given."""
     slopes = []
     for parameter in range(theta.shape[1]):
         shift = np.zeros(theta.shape[1])
-        shift[parameter] = STEP
+        shift[parameter] = step_size
         if at is None:
-            slopes.append((residuals(theta + shift, rows) - residuals(theta - shift, rows)) / (2 * STEP))
+            slopes.append((residuals(theta + shift, rows) - residuals(theta - shift, rows)) / (2 * step_size))
         else:
-            slopes.append((residuals(theta + shift, rows) - at) / STEP)
+            slopes.append((residuals(theta + shift, rows) - at) / step_size)
     return np.stack(slopes, axis=1)
 
 

@@ -62,10 +62,26 @@ def covariance(residuals: Residuals, theta: Array, there: NDArray[np.bool_], cur
     Returns
     -------
     Array
-        ``(problem, parameter, parameter)``: ``A⁻¹BA⁻¹`` with ``A = JJᵀ`` and ``B = Σ_c τ_c s_c² J_cJ_cᵀ``;
-        infinite where the data do not tell the parameters apart.
+        ``(problem, parameter, parameter)``, the :func:`sandwich` of :func:`moments`.
     Array
         Effective number of observations less parameters, ``(problem,)``.
+    """
+    bread, filling, effective = moments(residuals, theta, there, curves)
+    return sandwich(bread, filling), effective - theta.shape[1]
+
+
+def moments(residuals: Residuals, theta: Array, there: NDArray[np.bool_], curves: int) -> tuple[Array, Array, Array]:
+    """Give what a covariance is made of: ``A = JJᵀ``, ``B = Σ_c τ_c s_c² J_cJ_cᵀ``, and the observations that count.
+
+    Parameters are those of :func:`covariance`.
+
+    Returns
+    -------
+    Array, Array
+        ``A`` and ``B``, each ``(problem, parameter, parameter)``.
+    Array
+        Effective number of observations, ``(problem,)``: recorded steps over autocorrelation time, summed over the
+        curves that depend on a parameter.
     """
     rows = np.arange(len(theta))
     split = (len(theta), curves, there.shape[1])
@@ -76,19 +92,20 @@ def covariance(residuals: Residuals, theta: Array, there: NDArray[np.bool_], cur
     square = np.sum(deviations**2, axis=2) / np.maximum(count - theta.shape[1] / curves, 1)[:, None]
     bread = np.einsum("npct,nqct->npq", slopes, slopes)
     filling = np.einsum("nc,npct,nqct->npq", time * square, slopes, slopes)
+    active = np.any(slopes != 0, axis=(1, 3))
+    return bread, filling, np.sum(np.where(active, count[:, None] / time, 0.0), axis=1)
+
+
+def sandwich(bread: Array, filling: Array) -> Array:
+    """Give ``A⁻¹BA⁻¹``, infinite where the data do not tell the parameters apart."""
     # In units of each parameter's own curvature, so that "singular" does not depend on the units of a rate.
-    unit = np.sqrt(np.einsum("npp->np", bread))
+    unit, parameters = np.sqrt(np.einsum("npp->np", bread)), np.eye(bread.shape[-1])
     told_apart = (unit > 0).all(axis=1)
-    told_apart &= (
-        np.linalg.cond(np.where(told_apart[:, None, None], bread / _outer(unit), np.eye(len(theta[0])))) < 1e12
-    )
-    safe = np.where(told_apart[:, None, None], bread, np.eye(theta.shape[1]))
+    told_apart &= np.linalg.cond(np.where(told_apart[:, None, None], bread / _outer(unit), parameters)) < 1e12
+    safe = np.where(told_apart[:, None, None], bread, parameters)
     half = np.linalg.solve(safe, filling)
     found = np.linalg.solve(safe, half.transpose(0, 2, 1))
-    found = np.where(told_apart[:, None, None], found, np.inf)
-    active = np.any(slopes != 0, axis=(1, 3))
-    freedom = np.sum(np.where(active, count[:, None] / time, 0.0), axis=1) - theta.shape[1]
-    return found, freedom
+    return np.where(told_apart[:, None, None], found, np.inf)
 
 
 def autocorrelation_time(deviations: Array, count: NDArray[np.integer]) -> Array:

@@ -1,0 +1,1 @@
+"""How sure fitted rates are: intervals from the curvature, from the profile of the likelihood, from a bootstrap."""
