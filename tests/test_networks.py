@@ -117,6 +117,20 @@ def test_every_row_builds_and_has_the_layer_that_it_watches():
         assert row.layer in dict(narrow.build(1, 1, seed=0).named_modules())
 
 
+def test_matrices_are_those_up_to_the_watched_layer_and_all():
+    for name, row in catalogue().items():
+        names = [name for name, weight in row.build(3, 2, 0).named_parameters() if name.endswith("weight")]
+        inside, total = row.matrices(3, 2)
+        assert total == len(names)
+        assert names[inside - 1].startswith(f"{row.layer}."), name
+        assert not names[inside].startswith(f"{row.layer}."), name
+    assert catalogue()["two_layer"].matrices(1, 1) == (1, 2)
+    assert catalogue()["default"].matrices(1, 1) == (11, 21)
+    first, last = (catalogue()["narrow"].model_copy(update={"layer": layer}) for layer in ("hidden.0", "readout"))
+    assert first.matrices(5, 1) == (1, 21)
+    assert last.matrices(5, 1) == (21, 21)
+
+
 def test_operations_count_a_convolutions_weights_at_every_position():
     narrow = setting({"like": "narrow", "name": "x"})
     assert narrow.operations(1, 1) == narrow.size(1, 1)

@@ -68,6 +68,17 @@ def log_spaced(number: int) -> Schedule:
     return Schedule("log", number)
 
 
+def path_of(layer: str) -> str:
+    """Give the module path of a watched layer, ``path`` or ``mean(path)``.
+
+    Examples
+    --------
+    >>> path_of("hidden.3"), path_of("mean(body.layer4)")
+    ('hidden.3', 'body.layer4')
+    """
+    return (re.fullmatch(r"mean\((.+)\)", layer) or {1: layer})[1]
+
+
 @contextmanager
 def watched(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """Collect what named layers give, while the block runs.
@@ -93,7 +104,7 @@ def watched(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Ten
         A layer whose output is not one tensor with an item axis, or has no positions to take a mean over.
     """
     modules = dict(network.named_modules())
-    paths = {layer: (re.fullmatch(r"mean\((.+)\)", layer) or {1: layer})[1] for layer in layers}
+    paths = {layer: path_of(layer) for layer in layers}
     for path in paths.values():
         if path not in modules or not path:
             raise UnknownName("layer", path, (path for path in modules if path))

@@ -2,18 +2,31 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any, Final, Self
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from syzygy.axes import INPUT, ITEM, NETWORK, OUTPUT, STEP, UNIT
+from syzygy.axes import INPUT, ITEM, NETWORK, OTHER_ITEM, OTHER_OUTPUT, OUTPUT, PAIR, STEP, UNIT
 from syzygy.errors import ShapeError, UnknownName
 
 Array = NDArray[np.floating[Any]]
 
-LAYERS = "layers"
+LAYERS, MEASURED = "layers", "measured"
+
+#: What can be measured of the networks themselves, besides ``network`` and ``step``; see :mod:`syzygy.linearisation`.
+MEASURES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        **dict.fromkeys(("eta_h", "eta_y", "h2"), (PAIR,)),
+        **dict.fromkeys(("dy", "y_mean"), (PAIR, OUTPUT)),
+        "gram": (PAIR, OUTPUT, OTHER_OUTPUT),
+        **dict.fromkeys(("encoder_share", "decoder_share", "encoder_coupling", "decoder_coupling"), (PAIR,)),
+        **dict.fromkeys(("encoder_kernel", "decoder_kernel"), (ITEM, OTHER_ITEM)),
+        **dict.fromkeys(("encoder_travel", "decoder_travel"), ()),
+    }
+)
 
 
 class Trajectory:
@@ -28,6 +41,7 @@ class Trajectory:
     ``outputs``                  ``network, step, item, output``    outputs for the probe items
     ``inputs``, ``targets``      ``item, input`` / ``item, output``  the probe items
     ``representation`` (a node)  ``network, step, item, unit``      of a layer
+    :data:`MEASURES` (a node)    ``network, step, …``               of the network at a layer, if measured
     ===========================  =================================  ====================================
 
     ``step`` counts updates: step 0 is the untrained network.  ``fate`` of a network is ``trained``,
@@ -57,6 +71,7 @@ class Trajectory:
         gains: ArrayLike | None = None,
         fates: Sequence[str] | None = None,
         about: Mapping[str, Any] | None = None,
+        measured: Mapping[str, Mapping[str, Array]] | None = None,
     ) -> Self:
         """Put arrays together.
 
@@ -80,11 +95,16 @@ class Trajectory:
             Of each network; ``trained`` by default.
         about
             Whatever made it: specification, versions.  Kept as JSON.
+        measured
+            From layer to what was measured of the networks there, by the names of :data:`MEASURES`; NaN at steps at
+            which nothing was.
 
         Raises
         ------
         ShapeError
             Arrays that do not fit together.
+        UnknownName
+            Something measured by another name.
         """
         networks = len(np.atleast_1d(seeds))
         _check(outputs, (networks, np.size(steps), len(items), np.shape(targets)[-1]), "outputs")
@@ -123,6 +143,12 @@ class Trajectory:
         for layer, values in representations.items():
             _check(values, (networks, np.size(steps), len(items), np.shape(values)[-1]), f"layer {layer!r}")
             tree[f"{LAYERS}/{layer}"] = _node(values)
+        for layer, some in (measured or {}).items():
+            for name, values in some.items():
+                if name not in MEASURES:
+                    raise UnknownName("measure", name, MEASURES)
+                _check(values, (networks, np.size(steps), *np.shape(values)[2:]), name)
+            tree[f"{MEASURED}/{layer}"] = _measured(some)
         return cls(tree)
 
     @classmethod
@@ -135,6 +161,8 @@ class Trajectory:
         for layer in parts[0].layers:
             values = np.concatenate([part.representation(layer) for part in parts])
             joined[f"{LAYERS}/{layer}"] = _node(values)
+            if together := _together([(len(part.seeds), part.measured(layer)) for part in parts]):
+                joined[f"{MEASURED}/{layer}"] = _measured(together)
         return cls(joined)
 
     @property
@@ -204,6 +232,26 @@ class Trajectory:
             raise UnknownName("layer", layer, self.layers)
         return np.asarray(self.tree[LAYERS][layer]["representation"].values)
 
+    def measured(self, layer: str) -> dict[str, Array]:
+        """Give what was measured of the networks at a layer, by the names of :data:`MEASURES`: ``(network, step, …)``.
+
+        Effective rates per step, second-order shares, couplings to the mean and tangent kernels are there at the steps
+        that were asked for and at the end of a training that was stopped, and NaN elsewhere; ``encoder_travel`` and
+        ``decoder_travel``, the relative distance of the weights from where they started, at those steps, and at the end
+        of every training that did not diverge.
+
+        Raises
+        ------
+        UnknownName
+            A layer that was not watched.
+        """
+        if layer not in self.layers:
+            raise UnknownName("layer", layer, self.layers)
+        if f"/{MEASURED}/{layer}" not in self.tree.groups:
+            return {}
+        node = self.tree[MEASURED][layer]
+        return {str(name): np.asarray(variable.values) for name, variable in node.data_vars.items()}
+
     def __repr__(self) -> str:
         shape = dict(zip((NETWORK, STEP, ITEM), self.outputs.shape[:3], strict=True))
         return f"Trajectory({shape}, layers={list(self.layers)})"
@@ -214,6 +262,19 @@ class Trajectory:
 
 def _node(values: Array) -> xr.DataTree:
     return xr.DataTree(xr.Dataset({"representation": ((NETWORK, STEP, ITEM, UNIT), values)}))
+
+
+def _measured(values: Mapping[str, Array]) -> xr.DataTree:
+    return xr.DataTree(xr.Dataset({name: ((NETWORK, STEP, *MEASURES[name]), values[name]) for name in sorted(values)}))
+
+
+def _together(parts: Sequence[tuple[int, Mapping[str, Array]]]) -> dict[str, Array]:
+    """Join what was measured of some networks each, NaN where it was not: of a network that was lost at once."""
+    shapes = {name: values.shape[1:] for _, some in parts for name, values in some.items()}
+    return {
+        name: np.concatenate([some.get(name, np.full((networks, *shape), np.nan)) for networks, some in parts])
+        for name, shape in shapes.items()
+    }
 
 
 def _check(array: Array, shape: tuple[int, ...], what: str) -> None:

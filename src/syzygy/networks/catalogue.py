@@ -129,6 +129,19 @@ class Setting(BaseModel):
         with torch.device("meta"):
             return sum(p.numel() for p in self._architecture(input_dim, output_dim).parameters())
 
+    def matrices(self, input_dim: int, output_dim: int) -> tuple[int, int]:
+        """Count the weight matrices up to and with the watched ``layer``, and all of them.
+
+        Examples
+        --------
+        >>> catalogue()["default"].matrices(1, 1)
+        (11, 21)
+        """
+        with torch.device("meta"):
+            names = [name for name, p in self._architecture(input_dim, output_dim).named_parameters() if p.ndim > 1]
+        inside = [index for index, name in enumerate(names) if name.startswith(f"{self.layer}.")]
+        return max(inside, default=-1) + 1, len(names)
+
     def operations(self, input_dim: int, output_dim: int) -> int:
         """Count the multiplications of one item's forward pass: a convolution uses each weight at every position.
 

@@ -121,6 +121,7 @@ def held(trajectory: Trajectory) -> Trajectory:
         gains=trajectory.gains,
         fates=trajectory.fates,
         about=trajectory.about,
+        measured={layer: trajectory.measured(layer) for layer in trajectory.layers},
     )
 
 

@@ -13,6 +13,7 @@ from syzygy.seeds import generator
 from syzygy.tasks import Task
 from syzygy.training.checkpoint import Checkpoint
 from syzygy.training.learners import Learner, Optimiser, Single, Stack
+from syzygy.training.measure import Measure
 from syzygy.training.plan import Factory, Member, Plan, Precision, make_plan
 from syzygy.training.record import Probe, Record
 from syzygy.training.start import Start, lost
@@ -37,6 +38,7 @@ def train(
     device: str = "cpu",
     stack: bool | None = None,
     start: Start | None = None,
+    measure: Schedule | None = None,
     checkpoint: Checkpoint | None = None,
     on_step: Callable[[int], None] | None = None,
     on_end: Callable[[int, Mapping[str, Tensor]], None] | None = None,
@@ -73,6 +75,11 @@ def train(
         stack, all else one by one.
     start
         Weights to start from, by seed and name, in the place of random ones; what it does not name stays as drawn.
+    measure
+        Steps at which to measure the networks themselves (:mod:`syzygy.linearisation`): the effective rates of every
+        pair of probe items, second-order shares and tangent kernels.  They are recorded too; a network that
+        ``stop_loss`` stops is measured there.  SGD alone has rates.  (How far the weights have travelled is measured
+        at the end of every training.)
     checkpoint
         Where to save the training, and to resume it from.  One by one, each network has its own part of it.
     on_step
@@ -117,6 +124,7 @@ def train(
         device=device,
         stack=stack,
         start=start,
+        measure=measure,
     )
     if on_end and (stop_loss is not None or len(plan.members) > len({member.seed for member in plan.members})):
         raise SpecificationError(
@@ -146,6 +154,7 @@ def _train(
     networks = [plan.build(member) for member in members]
     batches = _Batches(task, plan)
     probe = Probe(task, plan, networks[0], batches.all)
+    measure = Measure(plan, networks, probe.inputs, probe.targets)
     learner = _learner(networks, members, plan, probe.inputs)
     record = Record(plan, members, probe)
     first = record.resume(learner, checkpoint) if checkpoint else 0
@@ -161,6 +170,7 @@ def _train(
                 ready = probe.is_batch
                 seen = learner.forward(*batches.at(step, learner.seeds), step) if ready else probe.see(learner)
                 record.put(step, seen)
+                record.measure(step, learner, measure)
                 ready &= not record.retire(step, learner)
             if step < plan.steps and learner.seeds:
                 if not ready:

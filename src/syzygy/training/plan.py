@@ -55,6 +55,7 @@ class Plan:
     task: str
     network: dict[str, Any] | str
     start: str | None = None
+    measure: Schedule | None = None
 
     def tensor(self, array: NDArray[np.float64]) -> Tensor:
         """Put an array where, and in the precision in which, networks train."""
@@ -79,8 +80,9 @@ class Plan:
     def about(self) -> dict[str, Any]:
         """Give everything that the numbers depend on, fit for JSON."""
         told = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "make"}
-        if self.start is None:
-            del told["start"]
+        told = {name: value for name, value in told.items() if name not in ("start", "measure") or value is not None}
+        if self.measure is not None:
+            told["measure"] = str(self.measure)
         return told | {"members": [asdict(member) for member in self.members], "record": str(self.record)}
 
 
@@ -101,6 +103,7 @@ def make_plan(
     device: str,
     stack: bool | None,
     start: Start | None,
+    measure: Schedule | None,
 ) -> Plan:
     """Fill in what was not asked from the network's setting, and refuse what cannot be."""
     row = setting(network) if isinstance(network, str) else network if isinstance(network, Setting) else None
@@ -146,6 +149,7 @@ def make_plan(
         task=task.name,
         network=row.model_dump() if row else getattr(network, "__qualname__", str(network)),
         start=None if start is None else digest({seed: start[seed] for seed in listed}),
+        measure=measure,
     )
 
 

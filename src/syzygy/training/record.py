@@ -17,6 +17,7 @@ from syzygy.networks.timm import Timm
 from syzygy.tasks import Task
 from syzygy.training.checkpoint import Checkpoint, Rows
 from syzygy.training.learners import Learner, Seen
+from syzygy.training.measure import Measure
 from syzygy.training.plan import Member, Plan, versions
 from syzygy.trajectory import Trajectory
 
@@ -66,6 +67,8 @@ class Record:
     def __init__(self, plan: Plan, members: Sequence[Member], probe: Probe):
         self._plan, self._members, self._targets = plan, members, probe.targets
         self.steps = plan.record.at(plan.steps)
+        if plan.measure is not None:
+            self.steps = np.union1d(self.steps, plan.measure.at(plan.steps))
         self.due = {int(step): row for row, step in enumerate(self.steps)}
         self._rows: Rows = {}
         self._fates = ["trained"] * len(members)
@@ -83,11 +86,34 @@ class Record:
             self._rows[name][self._alive, row] = value.cpu().numpy()
         self._filled = row + 1
 
-    def retire(self, step: int, learner: Learner) -> bool:
-        """Stop networks that diverged, or have learned enough; say whether any was."""
+    def measure(self, step: int, learner: Learner, measure: Measure) -> None:
+        """Look into the living networks, if it is time to, or the end of one's training."""
+        learned, diverged = self._outcomes(step)
+        ending = (learned | (step == self._plan.steps)) & ~diverged
+        inside = step in measure.due
+        if not inside and not ending.any():
+            return
+        for position, weights in enumerate(learner.weights()):
+            network = self._alive[position]
+            if not diverged[position]:
+                for (layer, name), value in measure.of(
+                    network, weights, inside=inside, ending=ending[position]
+                ).items():
+                    key = f"measured.{name}.{layer}"
+                    if key not in self._rows:
+                        self._rows[key] = self._empty(key, value.shape)
+                    self._rows[key][network, self.due[step]] = value
+
+    def _outcomes(self, step: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Say which of the living networks have learned enough, and which have diverged."""
         loss = self._rows["loss"][self._alive, self.due[step]]
         learned = loss <= (self._plan.stop_loss if self._plan.stop_loss is not None else -np.inf)
-        going = np.isfinite(loss) & ~learned
+        return learned, ~np.isfinite(loss)
+
+    def retire(self, step: int, learner: Learner) -> bool:
+        """Stop networks that diverged, or have learned enough; say whether any was."""
+        learned, diverged = self._outcomes(step)
+        going = ~diverged & ~learned
         for position, network in enumerate(self._alive):
             if not going[position]:
                 self._fates[network] = "learned" if learned[position] else "diverged"
@@ -143,12 +169,23 @@ class Record:
             gains=[member.gain for member in self._members],
             fates=self._fates,
             about=self._plan.about() | {"versions": versions()},
+            measured=self._measured(),
         )
+
+    def _measured(self) -> dict[str, dict[str, NDArray[Any]]]:
+        """By layer and name."""
+        found: dict[str, dict[str, NDArray[Any]]] = {}
+        for key, values in self._rows.items():
+            if key.startswith("measured."):
+                _, name, layer = key.split(".", 2)
+                found.setdefault(layer, {})[name] = values
+        return found
 
     def _empty(self, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
         if name == "outputs" and shape != tuple(self._targets.shape):
             raise ShapeError(
                 f"the network gives outputs {shape} for targets {tuple(self._targets.shape)}, axes: item, output"
             )
-        dtype = np.float64 if self._plan.precision == "float64" else np.float32
+        double = self._plan.precision == "float64" or name.startswith("measured.")
+        dtype = np.float64 if double else np.float32
         return np.full((len(self._members), len(self.steps), *shape), np.nan, dtype)

@@ -62,6 +62,8 @@ class Job:
         With a start, whether the readout is drawn ``new`` or ``kept``.
     keep
         Whether the trained weights are stored too, for others to start from.  It changes no number.
+    measure
+        Steps at which rates and kernels are measured.
 
     Raises
     ------
@@ -81,6 +83,7 @@ class Job:
     start: "Job | Literal['published'] | None" = None
     readout: Readout = "new"
     keep: bool = False
+    measure: Schedule | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.start, Job) and len(self.start.seeds) > 1 and self.start.seeds != self.seeds:
@@ -98,17 +101,22 @@ class Job:
         """Give what identifies the numbers: everything but the words about them."""
         begun = self.start.asked() if isinstance(self.start, Job) else self.start
         start = {"start": begun, "readout": self.readout} if begun else {}
-        return start | {
-            "task": self.task,
-            "options": self.options,
-            "network": self.network.model_dump(exclude={"name", "about"}),
-            "seeds": list(self.seeds),
-            "record": str(self.record),
-            "batch_size": self.batch_size,
-            "stop_loss": self.stop_loss,
-            "precision": self.precision,
-            "layers": self.layers and list(self.layers),
-        }
+        measure = {} if self.measure is None else {"measure": str(self.measure)}
+        return (
+            start
+            | measure
+            | {
+                "task": self.task,
+                "options": self.options,
+                "network": self.network.model_dump(exclude={"name", "about"}),
+                "seeds": list(self.seeds),
+                "record": str(self.record),
+                "batch_size": self.batch_size,
+                "stop_loss": self.stop_loss,
+                "precision": self.precision,
+                "layers": self.layers and list(self.layers),
+            }
+        )
 
     @property
     def work(self) -> float:
@@ -148,6 +156,7 @@ class Job:
             precision=self.precision,
             layers=self.layers,
             start=start,
+            measure=self.measure,
             checkpoint=checkpoint,
             on_step=count,
             on_end=on_end,
