@@ -10,6 +10,7 @@ import pytest
 
 from syzygy.checks import CHECKS, Evidence, findings
 from syzygy.fitting import fit_pairs, pair_curves
+from syzygy.linearisation import NEARBY
 from syzygy.studies.tables import pair_scores
 from syzygy.theory import PairState, PairTheory, solve
 from syzygy.trajectory import Trajectory
@@ -20,7 +21,7 @@ THEORY = PairTheory(0.03, 0.06, 1.2, 0.5)
 TIMES = np.arange(0.0, 801, 4)
 
 
-def trajectory_of(h2, y, *, loss=None, fates=None, steps=TIMES):
+def trajectory_of(h2, y, *, loss=None, fates=None, steps=TIMES, measured=None, about=None):
     """A trajectory whose pairs of items (0, j) have these squared distances and outputs, ``h2[:, j - 1]``."""
     networks, pairs, length = h2.shape
     hidden, outputs = np.zeros((networks, length, pairs + 1, pairs)), np.zeros((networks, length, pairs + 1, 1))
@@ -39,6 +40,8 @@ def trajectory_of(h2, y, *, loss=None, fates=None, steps=TIMES):
         items=[f"item {i}" for i in range(pairs + 1)],
         seeds=range(10, 10 + networks),
         fates=fates,
+        measured={"layer": measured} if measured else None,
+        about=about,
     )
 
 
@@ -136,6 +139,39 @@ def coarse():
     return good(times=40 * TIMES, noise=1e-4)
 
 
+def measured(about=None, **changes):
+    """Networks that were measured at three steps: good numbers, but for what is changed."""
+    h2, y = learned()
+    found = {name: np.full(h2.transpose(0, 2, 1).shape, np.nan) for name in MEASURED}
+    for name, value in (dict.fromkeys(MEASURED, 0.1) | changes).items():
+        for row, number in zip((0, 40, 200), np.broadcast_to(value, 3), strict=True):
+            found[name][:, row] = 0.1
+            found[name][1, row, 0] = number
+    about = {"measure": "every 160", "optimiser": "sgd"} | (about or {})
+    return evidence_of(trajectory_of(h2, y, measured=found, about=about))
+
+
+def far_apart():
+    return measured(encoder_share=[0.0, 0.11, 0.0])
+
+
+def far_apart_after():
+    return measured(decoder_share=[0.0, np.nan, 0.3])
+
+
+def inconstant():
+    return measured(eta_h=[0.1, 0.3, 0.14], eta_y=[0.2, 0.1, 0.1])
+
+
+def unsplit():
+    return evidence_of(trajectory_of(*learned(), about={"measure": "every 160", "optimiser": "sgd"}))
+
+
+def by_adam():
+    return evidence_of(trajectory_of(*learned(), about={"measure": "every 160", "optimiser": "adam"}))
+
+
+MEASURED = ("eta_h", "eta_y", "encoder_share", "decoder_share")
 CASES = [
     ("SZ001", incomplete, r"^net: 7 of 10 networks are missing \(seeds 9, 13, 14, 15, 16, 17 …\)$"),
     ("SZ002", diverged, r"^net: 1 of 3 networks \(seeds 11\); lower the learning rate$"),
@@ -148,6 +184,11 @@ CASES = [
     ("SZ007", one_pair, r"^net: two items, one pair$"),
     ("SZ008", two_seeds, r"^net: 2 of the 3 or more"),
     ("SZ009", coarse, r"^net: the rise of 6 of 6 pairs of a network takes fewer than 5 recorded steps"),
+    ("SZ011", far_apart, r"^net: second-order share of the encoder above 0.1 for 1 of 6 pairs .*; largest 0.11$"),
+    ("SZ011", far_apart_after, r"^net: second-order share of the decoder above 0.1 for 1 of 6 pairs .*; largest 0.3$"),
+    ("SZ012", inconstant, r"^net: eta_h of 1 of 6 pairs of a network; largest over smallest up to 3$"),
+    ("SZ013", unsplit, r"^net: the network cannot be split after layer$"),
+    ("SZ013", by_adam, r"^net: SGD alone has effective learning rates$"),
 ]
 
 
@@ -162,10 +203,40 @@ def test_check_fires_on_its_case(code, make, line):
     assert any(re.search(line, detail) for detail in found[code]), found[code]
 
 
-@pytest.mark.parametrize("make", [incomplete, diverged, not_learned, astray, one_pair, two_seeds, coarse])
+ALONE = (incomplete, diverged, not_learned, astray, one_pair, two_seeds, coarse, far_apart, far_apart_after, inconstant)
+
+
+@pytest.mark.parametrize("make", [*ALONE, unsplit, by_adam])
 def test_check_fires_alone(make):
     (code,) = (code for code, case, _ in CASES if case is make)
     assert set(fired(make())) == {code}
+
+
+def test_what_was_measured_just_inside_the_thresholds_raises_no_doubt():
+    assert fired(measured()) == {}
+    assert fired(measured(encoder_share=NEARBY, decoder_share=[0.0, NEARBY, np.nan])) == {}
+    assert fired(measured(eta_h=[0.1, 0.2, 0.1], eta_y=[0.15, 0.3, np.nan])) == {}
+    assert set(fired(measured(eta_h=[0.1, 0.2001, 0.1]))) == {"SZ012"}
+    assert fired(measured(eta_y=[0.0, 0.1, np.nan])) == {}, "a rate that has no direction to be measured along"
+
+
+def test_a_network_that_was_never_measured_stops_no_check_of_the_others():
+    found = measured(eta_h=np.nan, eta_y=np.nan, encoder_share=np.nan, decoder_share=np.nan)
+    assert fired(found) == {}
+
+
+def test_nothing_is_missed_where_nothing_was_asked_to_be_measured():
+    assert fired(evidence_of(trajectory_of(*learned(), about={"optimiser": "adam"}))) == {}
+    travels = {"encoder_travel": np.full((3, len(TIMES)), 0.1), "decoder_travel": np.full((3, len(TIMES)), 0.1)}
+    assert fired(evidence_of(trajectory_of(*learned(), measured=travels))) == {}
+    asked = {"measure": "every 160", "optimiser": "sgd"}
+    assert set(fired(evidence_of(trajectory_of(*learned(), measured=travels, about=asked)))) == {"SZ013"}
+
+
+def test_both_rates_are_looked_at():
+    lines = fired(measured(eta_h=[0.1, 0.3, 0.1], eta_y=[0.1, 0.1, 0.5]))["SZ012"]
+    assert [line.split()[1] for line in lines] == ["eta_h", "eta_y"]
+    assert len(fired(measured(encoder_share=0.5, decoder_share=0.5))["SZ011"]) == 2
 
 
 def test_every_check_has_a_case():

@@ -97,7 +97,7 @@ def test_cite():
     assert len(text.splitlines()) == len(REFERENCES)
 
 
-@pytest.mark.parametrize("command", ["list", "run", "report", "predict", "cite"])
+@pytest.mark.parametrize("command", ["list", "run", "report", "regimes", "predict", "cite"])
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_help_has_an_example(command, flag):
     text = done(command, flag).stdout
@@ -106,7 +106,7 @@ def test_help_has_an_example(command, flag):
 
 def test_help_of_all():
     text = done("--help").stdout
-    for command in ("list", "run", "report", "predict", "cite"):
+    for command in ("list", "run", "report", "regimes", "predict", "cite"):
         assert command in text
 
 
@@ -150,7 +150,7 @@ def test_a_run_writes_page_tables_figures_and_numbers(finished):
     assert {path.name for path in (folder / "tables").iterdir()} == {"rates.csv", "rows.csv", "settings.csv"}
     assert {path.name for path in (folder / "figures").iterdir()} == {
         f"{name}.{kind}"
-        for name in ("settings", "final-distance", "trajectories-two_layer")
+        for name in ("settings", "final-distance", "regimes", "trajectories-two_layer")
         for kind in ("svg", "pdf", "csv")
     }
     kept = json.loads((folder / "result.json").read_text(encoding="utf-8"))
@@ -208,6 +208,52 @@ def test_report_says_the_same_again_for_people(finished):
     assert lines[-1] == f"report: {folder / 'report.html'}"
     assert any(line.startswith("SZ007  One pair only") for line in lines)
     assert all(len(line) <= 100 and line == line.rstrip() for line in lines[:-1])
+
+
+def test_regimes_of_a_run(finished, monkeypatch):
+    _, folder = finished
+    monkeypatch.setattr("syzygy.training.zoo.train", lambda *_, **__: pytest.fail("trained again"))
+    rows = json.loads(done("regimes", folder, "--json").stdout)
+    assert [row["seed"] for row in rows] == [0, 1, 2]
+    assert {row["network"] for row in rows} == {"two_layer"}
+    assert set(rows[0]) == {"network", "seed", "pair", "richness", "regime", "kernel", "kernel_drift"} | {
+        "encoder_travel",
+        "decoder_travel",
+    }
+    map_ = (folder / "regimes.svg").read_bytes()
+    outcome = done("regimes", folder, "--layer", "hidden.0")
+    counts, place = outcome.stdout.splitlines()
+    kinds = [row["regime"] for row in rows]
+    assert counts == "two_layer: " + ", ".join(f"{kind} {kinds.count(kind)}" for kind in ("rich", "decoder-lazy"))
+    assert place == f"map: {folder / 'regimes.svg'}"
+    assert (folder / "regimes.svg").read_bytes() == map_
+    assert {path.suffix for path in folder.glob("regimes.*")} == {".svg", ".pdf", ".csv"}
+    again = {path.name for path in (folder / "figures").iterdir() if path.stem == "regimes"}
+    assert again == {"regimes.svg", "regimes.pdf", "regimes.csv"}
+
+
+def test_regimes_of_a_run_that_has_only_begun(finished, tmp_path, monkeypatch):
+    _, folder = finished
+    copy = tmp_path / "two-points-copy"
+    copy.mkdir()
+    asked = json.loads((folder / "specification.json").read_text(encoding="utf-8"))
+    (copy / "specification.json").write_text(json.dumps(asked), encoding="utf-8")
+    refused("regimes", copy, says="nothing has been trained yet")
+    assert [path.name for path in copy.iterdir()] == ["specification.json"]
+    both = asked | {"networks": [*asked["networks"], asked["networks"][0] | {"name": "other", "gain": 0.3}]}
+    (copy / "specification.json").write_text(json.dumps(both), encoding="utf-8")
+    (copy / "trajectories").symlink_to(folder / "trajectories")
+    monkeypatch.setattr("syzygy.training.zoo.train", lambda *_, **__: pytest.fail("trained"))
+    rows = json.loads(done("regimes", copy, "--json").stdout)
+    assert {row["network"] for row in rows} == {"two_layer"}, "what there is"
+
+
+def test_refused_regimes(finished, tmp_path):
+    _, folder = finished
+    (tmp_path / "file").touch()
+    for place in ("nowhere", "file", tmp_path):
+        refused("regimes", place, says="is no run")
+    refused("regimes", folder, "--layer", "hidden.7", says=("unknown layer 'hidden.7'", "hidden.0"))
 
 
 @pytest.mark.slow

@@ -2,10 +2,12 @@
 
 import ast
 import inspect
+import pkgutil
 import re
 import shlex
 import subprocess
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,14 @@ from threadpoolctl import threadpool_limits
 from typer.main import get_command
 
 import syzygy
-from syzygy import STUDIES, checks, study, theory
+from syzygy import STUDIES, checks, study
 from syzygy.cli import app
-from syzygy.theory import limits
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 COMMANDS = get_command(app).commands
+THEORY = [page for page in TEXTS if page.startswith("docs/theory/") and page != "docs/theory/README.md"]
 PLACES = ("work", "tmp", "root", "home")
 
 
@@ -140,6 +142,8 @@ def test_every_check_is_documented_under_its_title():
         ("SZ006", "twice" if syzygy.fitting.fit.IDENTIFIED_FACTOR == 2 else ""),
         ("SZ008", f"fewer than {['no', 'one', 'two', 'three', 'four', 'five'][checks.FEW_SEEDS]}"),
         ("SZ009", f"fewer than {['no', 'one', 'two', 'three', 'four', 'five'][checks.COARSE]}"),
+        ("SZ011", f"exceeds {syzygy.linearisation.NEARBY:g} at any measured step"),
+        ("SZ012", "more than twice" if checks.CONSTANT_FACTOR == 2 else ""),
     ],
 )
 def test_thresholds_are_those_of_the_code(code, threshold):
@@ -165,23 +169,89 @@ def test_everything_public_has_a_docstring(name):
     assert not value.__doc__.startswith(f"{name}("), "a docstring of its own, not that of a dataclass"
 
 
-def test_the_theory_names_functions_and_tests_that_exist():
-    rows = re.findall(r"^\| .+ \| (`.+`) \| (`.+`) \|$", TEXTS["docs/theory.md"].partition("\n## 5")[2], re.M)
+# The theory
+
+#: Where a page's short names are looked up, in this order.
+PACKAGES = ("syzygy.theory", "syzygy", "syzygy.fitting")
+
+
+def resolved(name):
+    for package in PACKAGES:
+        with suppress(ImportError, AttributeError):
+            return pkgutil.resolve_name(f"{package}.{name}")
+    return None
+
+
+def exists(owner, name):
+    """Whether a class has such a field or method, or a module such a function; of the theory if no owner is named."""
+    if not owner:
+        return resolved(name) is not None
+    fields = getattr(resolved(owner), "__dataclass_fields__", ())
+    return name in fields or resolved(f"{owner}.{name}") is not None
+
+
+def named_in_the_code():
+    """Modules, functions, parameters, classes, fields and methods of all that the theory's pages are about."""
+    for found in pkgutil.walk_packages(syzygy.__path__, "syzygy."):
+        if not re.match(r"syzygy\.(theory|fitting|linearisation)\b", found.name):
+            continue
+        for name, value in vars(pkgutil.resolve_name(found.name)).items():
+            yield name
+            if inspect.isclass(value):
+                yield from (*vars(value), *getattr(value, "__dataclass_fields__", ()))
+            if inspect.isfunction(value):
+                yield from inspect.signature(value).parameters
+
+
+def rows(page, title):
+    """Cells of the table in a section, without its header."""
+    lines = re.findall(r"^\| (.+) \|$", section(page, title), re.M)
+    return [line.split(" | ") for line in lines[1:]]
+
+
+@pytest.mark.parametrize("page", THEORY)
+def test_the_theory_names_functions_and_tests_that_exist(page):
+    text = section(page, "Which formula is where")
+    assert TEXTS[page].endswith(text), "the table ends the page"
+    files = {ROOT / name for name in re.findall(r"`(tests/\w+\.py)`", text)}
     tests = {
         node.name
-        for path in ROOT.glob("tests/test_theory_*.py")
+        for path in files
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef)
     }
-    assert len(rows) > 10
-    for functions, named in rows:
+    formulas = rows(page, "Which formula is where")
+    assert formulas
+    for formula, functions, named in formulas:
+        assert formula
+        assert re.findall(r"`(\w+)`", named)
         assert set(re.findall(r"`(\w+)`", named)) <= tests
-        owner = theory
+        owner = None
         for path in re.findall(r"`([\w.]+)`", functions):
             first, _, attribute = path.rpartition(".")
             if first or path[0] != ".":  # a leading dot: of the same class or module as before
-                owner = {"": theory, "limits": limits}.get(first) or getattr(theory, first)
-            assert hasattr(owner, attribute) or attribute in owner.__dataclass_fields__
+                owner = first
+            assert exists(owner, attribute), path
+        assert owner is not None, f"{formula}: no function"
+
+
+def test_every_page_of_the_theory_is_listed():
+    listed = re.findall(r"^- \[(\w+\.md)\]\(\1\): .+", section("docs/theory/README.md", "Pages"), re.M)
+    assert sorted(f"docs/theory/{name}" for name in listed) == THEORY
+
+
+def test_the_notation_names_what_the_code_names():
+    known = set(named_in_the_code())
+    pages = {"all", *(Path(page).stem for page in THEORY)}
+    notation = rows("docs/theory/README.md", "Notation")
+    assert len({(symbol, page) for symbol, *_, page in notation}) == len(notation) > 30
+    for _, code, meaning, unit, page in notation:
+        names = set(re.findall(r"`(\w+)`", code))
+        assert names <= known, names - known
+        assert names or code == "–"
+        assert meaning
+        assert unit
+        assert set(page.split(", ")) <= pages
 
 
 # Pages

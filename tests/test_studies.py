@@ -210,6 +210,16 @@ PERCEPTRONS = {
 CHANGES = {
     "two-points": TRAINED,
     "universality": TRAINED,
+    "rivals": TRAINED
+    | {
+        "networks": ["narrow"],
+        "seeds": [[2, 1, 0]],
+        "dy2": [0.25],
+        "cut": [0.6],
+        "learned": [1e-3],
+        "replicates": [50],
+    },
+    "forecast": TRAINED | {"networks": ["narrow"], "seeds": [[2, 1, 0]], "measure": ["log 6"]},
     "alternatives": TRAINED
     | {"networks": ["narrow"], "dy2": [0.25], "cuts": [[0.6], [0.3, 0.5, 0.7]], "learned": [1e-3]},
     "depth": TRAINED | {"networks": ["narrow"], "seeds": [[2, 1, 0]], "settings": ["notebook"]},

@@ -11,14 +11,27 @@ from importlib.metadata import version as _version
 
 from syzygy.claims import Claim, Expectation
 from syzygy.fitting import Fit, PairCurves, average_rates, fit_pairs, from_other_networks, pair_curves
+from syzygy.linearisation import Linearisation, kernel_drift, linearise, tangent_kernel
 from syzygy.networks import Setting, catalogue, setting
 from syzygy.recording import Schedule, every, log_spaced
+from syzygy.regimes import regime_map
 from syzygy.reproduce import Reproduction
 from syzygy.result import Result
 from syzygy.run import Run, run
 from syzygy.studies import STUDIES, MnistPair, Study, TwoPoints, study
 from syzygy.tasks import TASKS, Task, digits, mnist, two_points
-from syzygy.theory import PairState, PairTheory, Solution, solve
+from syzygy.theory import (
+    ExactState,
+    ExactTheory,
+    ManyState,
+    ManyTheory,
+    PairState,
+    PairTheory,
+    Solution,
+    solve,
+    solve_exact,
+    solve_many,
+)
 from syzygy.training import Checkpoint, train
 from syzygy.trajectory import Trajectory
 
@@ -29,8 +42,13 @@ __all__ = [
     "TASKS",
     "Checkpoint",
     "Claim",
+    "ExactState",
+    "ExactTheory",
     "Expectation",
     "Fit",
+    "Linearisation",
+    "ManyState",
+    "ManyTheory",
     "MnistPair",
     "PairCurves",
     "PairState",
@@ -51,13 +69,19 @@ __all__ = [
     "every",
     "fit_pairs",
     "from_other_networks",
+    "kernel_drift",
+    "linearise",
     "log_spaced",
     "mnist",
     "pair_curves",
+    "regime_map",
     "run",
     "setting",
     "solve",
+    "solve_exact",
+    "solve_many",
     "study",
+    "tangent_kernel",
     "train",
     "two_points",
 ]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from syzygy.fitting import Fit
 from syzygy.fitting.score import last_finite
+from syzygy.linearisation import NEARBY
 from syzygy.result import Finding
 from syzygy.trajectory import Trajectory
 
@@ -21,6 +22,8 @@ UNLEARNED = 0.05
 STILL_MOVING = 0.02
 COARSE = 5
 FEW_SEEDS = 3
+#: Largest over smallest measured rate up to which a rate counts as constant.
+CONSTANT_FACTOR = 2.0
 MANY_CASES = 6
 
 
@@ -172,6 +175,51 @@ def coarse(evidence: Evidence) -> Iterator[str]:
     fast = (rising < COARSE) & (peak > 0) & (share[..., 0] < 0.1)
     if fast.any():
         yield f"the rise of {_share(fast)} takes fewer than {COARSE} recorded steps; record more often"
+
+
+@check("SZ011", "Too far apart for a linearisation")
+def far_apart(evidence: Evidence) -> Iterator[str]:
+    """Second order is more than a tenth of first order of the encoder or the decoder about the middle of a pair."""
+    for side in ("encoder", "decoder"):
+        shares = _measured(evidence).get(f"{side}_share")
+        if shares is None:
+            continue
+        most = np.max(shares, axis=1, initial=0.0, where=np.isfinite(shares))
+        far = most > NEARBY
+        if far.any():
+            yield f"second-order share of the {side} above {NEARBY:g} for {_share(far)}; largest {most.max():.3g}"
+
+
+@check("SZ012", "The measured rates are not constant")
+def inconstant(evidence: Evidence) -> Iterator[str]:
+    """Report effective learning rates measured in the network that change by more than a factor of two."""
+    for name in ("eta_h", "eta_y"):
+        rates = _measured(evidence).get(name)
+        if rates is None:
+            continue
+        there = np.isfinite(rates) & (rates > 0)
+        most = np.max(rates, axis=1, initial=0.0, where=there)
+        least = np.min(rates, axis=1, initial=np.inf, where=there)
+        factor = np.where(there.any(axis=1), most / least, 1.0)
+        if (factor > CONSTANT_FACTOR).any():
+            yield f"{name} of {_share(factor > CONSTANT_FACTOR)}; largest over smallest up to {factor.max():.3g}"
+
+
+@check("SZ013", "No rates could be measured")
+def unmeasured(evidence: Evidence) -> Iterator[str]:
+    """Rates were asked for, and the network cannot be split after the layer, or learns by something else than SGD."""
+    if evidence.trajectory is not None and evidence.trajectory.about.get("measure") and not _measured(evidence):
+        layer = evidence.trajectory.layers[0]
+        adam = evidence.trajectory.about.get("optimiser") != "sgd"
+        yield "SGD alone has effective learning rates" if adam else f"the network cannot be split after {layer}"
+
+
+def _measured(evidence: Evidence) -> dict[str, NDArray[np.floating]]:
+    """Give what was measured of the networks at their first watched layer, if rates were."""
+    if evidence.trajectory is None:
+        return {}
+    found = evidence.trajectory.measured(evidence.trajectory.layers[0])
+    return found if "eta_h" in found else {}
 
 
 def _share(where: NDArray[np.bool_]) -> str:

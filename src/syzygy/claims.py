@@ -21,7 +21,7 @@ SOURCES: Mapping[Source, str] = {
     "abstract": "the paper's abstract",
     "code": "the paper's published code",
     "follow-up": "the follow-up, arXiv:2507.09897",
-    "derived": "derived from the theory, docs/theory.md",
+    "derived": "derived from the theory, docs/theory/",
 }
 
 #: Whether the numbers that decide were predicted with rates from elsewhere, fitted to what they explain, or not
@@ -46,7 +46,7 @@ class Expectation:
     statement
         What is claimed, in a sentence.
     source
-        Who claims it: the paper's abstract, its published code, the follow-up, or a derivation in ``docs/theory.md``.
+        Who claims it: the paper's abstract, its published code, the follow-up, or a derivation in ``docs/theory/``.
     sample
         Where the numbers that decide come from.
     quantity

@@ -8,28 +8,26 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table as Grid
 from typer.core import TyperGroup
 
+from syzygy.console import bar, complain, print_json, say_plan, spoken
 from syzygy.errors import DataError, SpecificationError, SyzygyError, UnknownName
 from syzygy.networks import catalogue
+from syzygy.regimes import regime_map
 from syzygy.reproduce import KEPT as REPRODUCTION
-from syzygy.reproduce import Plan, Reproduction
-from syzygy.result import REFERENCES, Result
+from syzygy.reproduce import Reproduction
+from syzygy.result import REFERENCES
 from syzygy.run import Run
 from syzygy.studies import STUDIES, Study, read_study, study
 from syzygy.tasks import TASKS
 from syzygy.tasks.mnist import DATA_VARIABLE
 from syzygy.theory import PairState, PairTheory, solve
-from syzygy.training import Job
 
 #: What typer raises for a command that it cannot read.
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
@@ -53,7 +51,7 @@ def _in_one_line(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any
             raise
         context = getattr(mistake, "ctx", None)
         tip = f"; {context.command_path} -h shows what there is" if context else ""
-        _complain(f"{mistake.format_message().rstrip('.')}{tip}")
+        complain(f"{mistake.format_message().rstrip('.')}{tip}")
         raise typer.Exit(2) from None
 
 
@@ -79,7 +77,7 @@ def _command(name: str, example: str) -> Callable[[Callable[..., None]], Callabl
                 function(*args, **kwargs)
                 sys.stdout.flush()  # here, where a reader that has gone away can still be met
             except SyzygyError as mistake:
-                _complain(str(mistake))
+                complain(str(mistake))
                 raise typer.Exit(2) from None
             except KeyboardInterrupt:
                 raise typer.Exit(130) from None
@@ -87,7 +85,7 @@ def _command(name: str, example: str) -> Callable[[Callable[..., None]], Callabl
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 raise typer.Exit(1) from None
             except OSError as failed:
-                _complain(f"{failed.strerror or failed}{f': {failed.filename}' if failed.filename else ''}")
+                complain(f"{failed.strerror or failed}{f': {failed.filename}' if failed.filename else ''}")
                 raise typer.Exit(1) from None
 
         app.command(name, epilog=f"Example: {example}")(guarded)
@@ -106,7 +104,7 @@ def list_(as_json: Json = False) -> None:
     tasks = {name: (make.__doc__ or "").split("\n")[0] for name, make in TASKS.items()}
     known = {"studies": {name: kind.about for name, kind in STUDIES.items()}, "tasks": tasks, "networks": networks}
     if as_json:
-        _print_json(known)
+        print_json(known)
         return
     for title, rows in known.items():
         print(title)
@@ -149,10 +147,10 @@ def run(
     except KeyboardInterrupt:
         left = len(begun.missing)
         done = len(begun.jobs) - left
-        _complain(
+        complain(
             f"stopped; {done} of {done + left} trainings are finished and kept, the others kept their last checkpoint"
         )
-        _complain(f"the same command goes on; syzygy report {begun.folder} shows what there is")
+        complain(f"the same command goes on; syzygy report {begun.folder} shows what there is")
         raise typer.Exit(130) from None
     _say(begun, as_json)
 
@@ -185,7 +183,7 @@ def reproduce(
     names = reproduction.chosen(studies or [])
     with Console(stderr=True).status("timing a few steps of every kind of training"):
         plan = reproduction.plan(names)
-    _say_plan(plan, processes or _cores())
+    say_plan(plan, processes or _cores())
     if set(names) <= set(plan.trouble):
         raise DataError(next(iter(plan.trouble.values())))
     if estimate:
@@ -193,8 +191,8 @@ def reproduce(
     try:
         _reproduce(reproduction, names, processes or _cores())
     except KeyboardInterrupt:
-        _complain("stopped; what was trained is kept, and the same command goes on")
-        _complain(f"syzygy report {reproduction.folder} shows what there is")
+        complain("stopped; what was trained is kept, and the same command goes on")
+        complain(f"syzygy report {reproduction.folder} shows what there is")
         raise typer.Exit(130) from None
     _say_claims(reproduction, as_json)
 
@@ -213,6 +211,26 @@ def report(
         for name in reproduction.runs:
             reproduction.analyse(name)
     _say_claims(reproduction, as_json)
+
+
+@_command("regimes", "syzygy regimes runs/two-points-3f9a1c2b04de")
+def regimes(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    layer: Annotated[str | None, typer.Option(help="A watched layer; by default the first.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw where the networks of a run sit between rich, encoder-lazy and decoder-lazy; nothing is trained."""
+    begun = Run.at(folder)
+    with Console(stderr=True).status("fitting the theory"):
+        figure = regime_map(begun.trajectories(), layer)
+    figure.save(folder)
+    if as_json:
+        print_json(json.loads(figure.frame.to_json(orient="records")))
+        return
+    for network, some in figure.frame.groupby("network", sort=False):
+        counts = some["regime"].replace("", "not fitted").value_counts()
+        print(f"{network}: {', '.join(f'{regime} {number}' for regime, number in counts.items())}")
+    print(f"map: {folder / figure.name}.svg")
 
 
 @_command("predict", "syzygy predict --eta-h .3 --eta-y .6 --dx2 1.2 --dy2 .5 --h .4 --y .3 --w .1")
@@ -245,7 +263,7 @@ def predict(
     }
     curves = {"step": solution.steps, "h2": solution.state.h2, "y2": solution.state.y2, "w": solution.state.w}
     if as_json:
-        _print_json(numbers | {"curves": {name: curve.tolist() for name, curve in curves.items()}})
+        print_json(numbers | {"curves": {name: curve.tolist() for name, curve in curves.items()}})
         return
     for name, value in numbers.items():
         print(f"{name:<16} {value if isinstance(value, str) else f'{value:.6g}'}")
@@ -258,7 +276,7 @@ def predict(
 def cite(as_json: Json = False) -> None:
     """Say what to cite."""
     if as_json:
-        _print_json(dict(REFERENCES))
+        print_json(dict(REFERENCES))
         return
     for key, reference in REFERENCES.items():
         print(f"{key}: {reference}")
@@ -305,30 +323,8 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@contextmanager
-def _bar(name: str, jobs: Sequence[Job]) -> Iterator[Callable[[float], None]]:
-    """Show the work done and the time left, and give what is to be called with work done."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
-    )
-    total = sum(job.work for job in jobs)
-    with Progress(*columns, console=Console(stderr=True), speed_estimate_period=60) as bars:
-        bar = bars.add_task(f"{name}: {len(jobs)} training{'s' * (len(jobs) != 1)}", total=total)
-        try:
-            yield lambda work: bars.advance(bar, work)
-        except SyzygyError:
-            bars.console.quiet = not bars.console.is_terminal  # the mistake says it all
-            raise
-        bars.update(bar, completed=total)
-
-
 def _train(begun: Run, processes: int) -> None:
-    with _bar(begun.study.study, begun.jobs) as advance:
+    with bar(begun.study.study, begun.jobs) as advance:
         begun.train(processes, advance)
 
 
@@ -337,38 +333,16 @@ def _reproduce(reproduction: Reproduction, names: Sequence[str], processes: int)
     for name in names:
         if name in reproduction.trouble:
             reproduction.analyse(name)
-    with _bar(f"reproduce --{reproduction.size}", reproduction.missing(names)) as advance:
+    with bar(f"reproduce --{reproduction.size}", reproduction.missing(names)) as advance:
         for name in reproduction.train(names, processes, advance):
             reproduction.analyse(name)
             reproduction.report()
 
 
-def _say_plan(plan: Plan, processes: int) -> None:
-    """Say what the training will cost, and what cannot be run, before anything starts."""
-    for name, some in plan.costs.items():
-        if some:
-            took = _duration(sum(one.seconds for one in some))
-            print(f"{name:<24} {len(some):>4} trainings, at most {took} of one core", file=sys.stderr)
-    for name, why in plan.trouble.items():
-        _complain(f"{name} cannot be run: {why}")
-    memory = f", {plan.memory * processes / 1e9:.1f} GB of memory" if plan.memory else ""
-    print(
-        f"training takes at most {_duration(plan.seconds(processes))} in {processes} process{'es' * (processes > 1)}"
-        f"{memory}, {plan.bytes / 1e9:.1f} GB of disk before compression",
-        file=sys.stderr,
-    )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 def _say_claims(reproduction: Reproduction, as_json: bool) -> None:
     claims = reproduction.report()
     if as_json:
-        _print_json(json.loads((reproduction.folder / "claims.json").read_text(encoding="utf-8")))
+        print_json(json.loads((reproduction.folder / "claims.json").read_text(encoding="utf-8")))
         return
     for name, some in claims.items():
         for claim in some:
@@ -382,30 +356,10 @@ def _say(begun: Run, as_json: bool) -> None:
     with Console(stderr=True).status("fitting the theory, writing the page"):
         result = begun.report()
     if as_json:
-        _print_json({"report": str(begun.page), **json.loads(result.to_json())})
+        print_json({"report": str(begun.page), **json.loads(result.to_json())})
         return
-    print(_spoken(result))
+    print(spoken(result))
     print(f"report: {begun.page}")
-
-
-def _spoken(result: Result) -> str:
-    grid = Grid.grid(padding=(0, 1))
-    for line in result.summary:
-        grid.add_row(line)
-    for finding in result.findings:
-        grid.add_row(f"{finding.code}  {finding.title} ({len(finding.details)})")
-    console = Console(width=100)
-    with console.capture() as captured:
-        console.print(grid, markup=False)
-    return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())
-
-
-def _print_json(content: object) -> None:
-    print(json.dumps(content, indent=2, ensure_ascii=False))
-
-
-def _complain(line: str) -> None:
-    print(f"syzygy: {' '.join(line.split())}", file=sys.stderr)
 
 
 def main() -> None:

@@ -12,10 +12,12 @@ from syzygy.studies.alternatives import Alternatives
 from syzygy.studies.context import Context
 from syzygy.studies.depth import Depth
 from syzygy.studies.expressivity import Expressivity
+from syzygy.studies.forecast import Forecasting
 from syzygy.studies.initialisation import Initialisation
 from syzygy.studies.mnist_pair import MnistPair
 from syzygy.studies.mnist_structure import MnistStructure
 from syzygy.studies.product_law import ProductLaw
+from syzygy.studies.rivals import ModelComparison
 from syzygy.studies.study import Study
 from syzygy.studies.transfer import Transfer
 from syzygy.studies.two_points import TwoPoints
@@ -37,6 +39,8 @@ STUDIES: Final = MappingProxyType[str, type[Study]](
         "mnist-pair": MnistPair,
         "mnist-structure": MnistStructure,
         "transfer": Transfer,
+        "forecast": Forecasting,
+        "rivals": ModelComparison,
     }
 )
 

@@ -12,6 +12,7 @@ from syzygy.claims import Claim, Expectation
 from syzygy.figures import Figure
 from syzygy.fitting import from_other_networks
 from syzygy.fitting.fit import IDENTIFIED_FACTOR
+from syzygy.regimes import drawn, places
 from syzygy.result import Result, Table
 from syzygy.studies.claims import default_network
 from syzygy.studies.drawings.shared import comparison_by_network, measured_over_predicted, trajectories_of_networks
@@ -96,6 +97,7 @@ class TwoPoints(TwoItems):
         if len(beside):
             tables.append(Table("published", default_network.CAPTION, beside))
         tables.append(Table("settings", SETTINGS_CAPTION, self._settings_table()))
+        regimes = pd.concat([places(one.name, one.trajectory, one.fit) for one in seen if one.trajectory and one.fit])
         return self.answer(
             trajectories,
             summary=(*_summary(rates, len(self.networks)), *_outcomes(rows)),
@@ -104,6 +106,7 @@ class TwoPoints(TwoItems):
             figures=[
                 comparison_by_network(rates),
                 _final(rates),
+                drawn(regimes),
                 *(trajectories_of_networks(one.name, self._curves(one)) for one in seen),
             ],
             claims=(*self._claims(rows), *self._bands(seen)),
