@@ -1,5 +1,6 @@
 """The drawings of forecasts: against what came, over the step at which they were made, and the rates behind them."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,9 @@ from syzygy.forecast import FORECASTS
 
 MARKERS: Final = "os^Dv<>P*X"
 #: What is drawn over what, with its label.
-SIDES: Final = {"final_h2": "final ‖dh‖²", "learned": "step at which it is learned"}
+SIDES: Final = {"final_h2": "final ‖dh‖²", "learned": "time to learn"}
+#: Of more kinds of network than this, lines are medians over seeds.
+MANY: Final = 6
 #: The one that is followed over training.
 FOLLOWED: Final = "exact"
 
@@ -44,8 +47,8 @@ def _draw_forecasts(canvas: Canvas, frame: pd.DataFrame) -> None:
         for axes, name in zip(row, names, strict=True):
             for network, some in frame[frame["forecast"] == name].groupby("network", sort=False):
                 axes.scatter(some[side], some[f"measured_{side}"], s=20, label=str(network), **looks[str(network)])
-            axes.set_xlabel(f"forecast {label}" if axes is row[0] else "forecast")
-        row[0].set_ylabel("measured")
+            axes.set_xlabel("forecast")
+        row[0].set_ylabel(f"measured {label}")
         _diagonal(row, frame[[side, f"measured_{side}"]].to_numpy(dtype=float))
     for axes, name in zip(panels[0], names, strict=True):
         axes.set_title(name.replace(", ", ",\n"))
@@ -76,19 +79,20 @@ def _draw_rates(canvas: Canvas, frame: pd.DataFrame) -> None:
     canvas.set_size_inches(10, 3.4)
     panels = canvas.subplots(1, 3)
     looks, last = _looks(frame), frame["step"].max()
-    for axes, (column, label) in zip(panels, RATE_PANELS.items(), strict=True):
-        for (network, _), some in frame.groupby(["network", "seed"], sort=False):
-            colour = looks[str(network)]["color"]
-            first = some["seed"].iloc[0] == frame.loc[frame["network"] == network, "seed"].iloc[0]
-            axes.plot(some["step"], some[column], color=colour, alpha=0.8, label=str(network) if first else "_")
+    for axes, (column, title) in zip(panels, RATE_PANELS.items(), strict=True):
+        for network, label, some in _lines(frame):
+            axes.plot(some["step"], some[column], color=looks[network]["color"], alpha=0.8, label=label)
             if f"fitted_{column}" in some:
-                axes.scatter(1.6 * last, some[f"fitted_{column}"].iloc[0], s=14, **looks[str(network)])
+                axes.scatter(1.6 * last, some[f"fitted_{column}"].iloc[0], s=14, **looks[network])
+        seen = frame[column].to_numpy(dtype=float)
+        seen = seen[np.isfinite(seen) & (seen > 0)]
         axes.set_xscale("symlog", linthresh=1)
-        if (frame[column] > 0).any():  # about zero nothing couples to the mean
+        if len(seen):  # about zero nothing couples to the mean
             axes.set_yscale("log")
+            axes.set_ylim(seen.min() / 3, seen.max() * 3)  # rates that the fit did not find may lie anywhere
         axes.set_xlim(left=-0.2)
         axes.set_xlabel("step")
-        axes.set_title(label)
+        axes.set_title(title)
     panels[2].axhline(1, color="#777777", linewidth=0.8)
     if len(looks) > 1:
         canvas.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
@@ -115,7 +119,8 @@ def errors_over_training(made: pd.DataFrame) -> Figure:
         name="errors",
         caption=f"The forecast “{FOLLOWED}”, made anew as the network learns, over what came: of the final ‖dh‖² "
         "(left) and of the step at which the pair is learned (right). From left to right, forecasts are made later, "
-        "as a share of the time that the pair took to learn. A line per seed.",
+        "as a share of the time that the pair took to learn. A line per seed, or of many kinds of network the median "
+        "over seeds.",
         frame=frame.reset_index(drop=True),
         draw=_draw_errors,
     )
@@ -125,11 +130,9 @@ def _draw_errors(canvas: Canvas, frame: pd.DataFrame) -> None:
     canvas.set_size_inches(10, 3.2)
     panels, looks = canvas.subplots(1, 2), _looks(frame)
     for axes, (side, label) in zip(panels, SIDES.items(), strict=True):
-        for (network, seed), some in frame.groupby(["network", "seed"], sort=False):
-            first = seed == frame.loc[frame["network"] == network, "seed"].iloc[0]
+        for network, told, some in _lines(frame):
             ratio = (some[side] / some[f"measured_{side}"]).replace(np.inf, np.nan)
-            colour, told = looks[str(network)]["color"], str(network) if first else "_"
-            axes.plot(some["share"], ratio, color=colour, alpha=0.8, marker=".", label=told)
+            axes.plot(some["share"], ratio, color=looks[network]["color"], alpha=0.8, marker=".", label=told)
         axes.axhline(1, color="#777777", linewidth=0.8)
         axes.set_yscale("log")
         axes.set_xscale("symlog", linthresh=1e-3)
@@ -138,6 +141,17 @@ def _draw_errors(canvas: Canvas, frame: pd.DataFrame) -> None:
         axes.set_xlabel("step of the forecast / time to learn")
     if len(looks) > 1:
         canvas.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
+
+
+def _lines(frame: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Give the lines of a frame with their kind of network, and their label in a legend."""
+    if frame["network"].nunique() > MANY:
+        for network, some in frame.groupby("network", sort=False):
+            yield str(network), str(network), some.groupby("step").median(numeric_only=True).reset_index()
+        return
+    for network, every in frame.groupby("network", sort=False):
+        for index, (_, some) in enumerate(every.groupby("seed", sort=False)):
+            yield str(network), "_" if index else str(network), some
 
 
 def _looks(frame: pd.DataFrame) -> dict[str, dict[str, object]]:
