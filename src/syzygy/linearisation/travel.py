@@ -1,6 +1,7 @@
 """How far the weights have gone."""
 
 import math
+from collections.abc import Iterable
 
 import torch
 from numpy.typing import ArrayLike
@@ -42,13 +43,14 @@ def travel(
     """
     split = Split(network, layer, inputs, weights=first)
     end = chosen(network, last, double=True)
+    return gone(split.weights, end, split.encoder), gone(split.weights, end, split.decoder)
 
-    def gone(names: tuple[str, ...]) -> float:
-        far = _length([end[name] - split.weights[name] for name in names])
-        size = _length([split.weights[name] for name in names])
-        return far / size if size else (math.inf if far else math.nan)
 
-    return gone(split.encoder), gone(split.decoder)
+def gone(first: Weights, last: Weights, names: Iterable[str]) -> float:
+    """Give how far some weights have gone, over their size at the start; NaN for none, infinite from zero."""
+    names = tuple(names)
+    far, size = _length([last[name] - first[name] for name in names]), _length([first[name] for name in names])
+    return far / size if size else (math.inf if far else math.nan)
 
 
 def _length(weights: list[Tensor]) -> float:

@@ -1,7 +1,6 @@
 """What is measured of the networks themselves: rates and kernels now and then, and how far weights travel."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from syzygy.errors import CannotSplit, DataError, SingularStart
 from syzygy.linearisation import linearise, tangent_kernel
 from syzygy.linearisation.split import evaluating
+from syzygy.linearisation.travel import gone
 from syzygy.recording import path_of, watched
 from syzygy.training.plan import Plan
 
@@ -71,7 +71,7 @@ class Measure:
         if inside or ending:
             for layer, (encoder, decoder) in self._sides.items():
                 for name, side in (("encoder_travel", encoder), ("decoder_travel", decoder)):
-                    found[layer, name] = np.array(_travelled(self._first[network], weights, side))
+                    found[layer, name] = np.array(gone(self._first[network], weights, side))
         for layer in self._cut if inside or (ending and self.due) else ():
             found |= {(layer, name): values for name, values in self._inside(layer, weights).items()}
         return found
@@ -101,15 +101,6 @@ def _sides(network: nn.Module, path: str, inputs: Tensor) -> tuple[tuple[str, ..
         network(inputs)
     if not seen[path].requires_grad:  # nothing before the layer learns
         return (), tuple(named)
-    if not seen[path].requires_grad:  # nothing before it learns
-        return (), tuple(named)
     reached = torch.autograd.grad(seen[path].sum(), list(named.values()), allow_unused=True)
     before = tuple(name for name, gradient in zip(named, reached, strict=True) if gradient is not None)
     return before, tuple(name for name in named if name not in before)
-
-
-def _travelled(first: Weights, last: Weights, names: Iterable[str]) -> float:
-    """How far some weights are from where they started, over their size there; NaN without any."""
-    apart = math.hypot(*(float(torch.linalg.vector_norm(last[name] - first[name])) for name in names))
-    size = math.hypot(*(float(torch.linalg.vector_norm(first[name])) for name in names))
-    return apart / size if size else math.nan

@@ -67,9 +67,10 @@ def measured_rates(inside: pd.DataFrame) -> Figure:
     return Figure(
         name="rates",
         caption="Effective learning rates measured in the network while it learns, over training; the theory takes "
-        "them to be constant. A line per seed, a colour per kind of network. Dots at the right edge: the rates that "
-        "were fitted to the whole curve. Right: how much the error of the mean moves the difference, over what the "
-        "difference's own error does; where it is above 1 the theory of a pair by itself does not apply yet.",
+        "them to be constant. A line per seed, or of many kinds of network the median over seeds. Dots at the right "
+        "edge: the rates that were fitted to the whole curve. Right: how much the error of the mean moves the "
+        "difference, over what the difference's own error does; where it is above 1 the theory of a pair by itself "
+        "does not apply yet.",
         frame=inside,
         draw=_draw_rates,
     )
