@@ -393,3 +393,21 @@ def test_what_cannot_be_is_refused(make, error, text):
 def test_what_cannot_be_solved_is_refused(state, target, steps, error, text):
     with pytest.raises(error, match=text):
         solve_exact(ExactTheory(1.0, 1.0, 1.0, target), state, steps)
+
+
+def test_distances_that_rounding_has_eaten_are_missing_and_not_wrong():
+    # One unit, four outputs, and a decoder a million times as strong: the plateau of this start is a cancellation.
+    dh, jacobian = np.array([-0.0016]), np.array([[1.33], [0.35], [0.64], [-0.15]])
+    target, times = np.array([-0.129, -0.071, 0.065, 0.01]), [10.0, 100.0, 300.0, 10_000.0]
+    found = solve_exact(ExactTheory(0.5, 0.5, 1.0, target), ExactState.of(dh, jacobian), times).state.h2
+
+    def flow(_, state):
+        error = state[1:] * state[0] - target
+        return np.concatenate([[-0.25 * (state[1:] @ error)], -0.25 * error * state[0]])
+
+    start = np.concatenate([dh, jacobian[:, 0]])
+    kept = {"rtol": 1e-10, "atol": 1e-13, "method": "LSODA", "t_eval": times}
+    truth = solve_ivp(flow, (0, times[-1]), start, **kept).y[0] ** 2
+    there = np.isfinite(found)
+    assert there.tolist() == [True, True, True, False]
+    np.testing.assert_allclose(found[there], truth[there], rtol=1e-4)

@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 
 #: The end of learning, in times of the slowest change: by then a pair that has an end is there.
 LONG = 1e4
+#: Relative error of ``h2`` by rounding, at which it counts as lost: starts of decoders thousands of times too strong.
+LOST = 1e-6
 #: Outputs below this part of the target need not be known to all digits.
 SMALL = 1e-3
 
@@ -125,8 +127,11 @@ class _Boosts:
         return change
 
     def seen(self, state: Array, given: Array) -> Array:
-        """Squared distances and alignment, then the outputs."""
-        _, _, outputs, h, turned = self._now(state, given)
+        """Squared distances and alignment, then the outputs; NaN where rounding has eaten the digits of ``h2``."""
+        _, stretch, outputs, h, turned = self._now(state, given)
+        # A sum over T₀, whose terms are so much larger than it; of pairs that agree it may be as small as it likes.
+        rounding = np.finfo(float).eps * stretch**2 * (given[2 * self.outputs] + given[: self.outputs].sum(0))
+        h = np.where((rounding > LOST * h) & turned[0].any(0), np.nan, h)
         return np.stack(
             [
                 h,
