@@ -209,6 +209,8 @@ class Stack:
         self.seeds, self._layers = list(seeds), layers
         self._kind, self._rate = optimiser, learning_rate
         self._template = networks[0]
+        # Now, for a pass of the stack may leave to a layer of two names what cannot be read outside of it.
+        self._names = list(self._template.state_dict())
         self._masks = {f"{path}.mask": m for path, m in self._template.named_modules() if isinstance(m, Dropout)}
         weights, self._buffers = stack_module_state(list(networks))
         self._buffers |= {name: weight for name, weight in weights.items() if not weight.requires_grad}
@@ -254,8 +256,7 @@ class Stack:
 
     def weights(self) -> list[dict[str, Tensor]]:
         there = self._weights | self._buffers
-        names = list(self._template.state_dict())
-        return [{name: there[name][row].detach() for name in names} for row in range(len(self.seeds))]
+        return [{name: there[name][row].detach() for name in self._names} for row in range(len(self.seeds))]
 
     def state(self) -> dict[str, Tensor]:
         weights = {f"network.{k}": v.detach() for k, v in (self._weights | self._buffers).items()}
