@@ -412,7 +412,7 @@ def test_an_estimate_grows_with_steps_and_records():
         [tiny_job(), tiny_job(network=tiny_job().network.model_copy(update={"steps": 3000})), tiny_job(record=every(1))]
     )
     assert many.seconds > few.seconds > 0
-    # Of every recorded step: its number, and of two networks a loss, two outputs and two representations of 8 units, and
+    # Of every recorded step: its number, and of two networks a loss, two outputs, two representations of 8 units, and
     # how far encoder and decoder have travelled.
     row = 8 + 2 * (4 * (1 + 2 + 2 * 8) + 8 * 2)
     assert [one.bytes for one in (few, many, dense)] == [31 * row, 301 * row, 301 * row]

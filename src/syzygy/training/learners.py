@@ -210,11 +210,12 @@ class Stack:
         self._kind, self._rate = optimiser, learning_rate
         self._template = networks[0]
         # Now, for a pass of the stack may leave to a layer of two names what cannot be read outside of it.
-        self._names = list(self._template.state_dict())
+        names = list(self._template.state_dict())
         self._masks = {f"{path}.mask": m for path, m in self._template.named_modules() if isinstance(m, Dropout)}
         weights, self._buffers = stack_module_state(list(networks))
         self._buffers |= {name: weight for name, weight in weights.items() if not weight.requires_grad}
         self._adopt({name: weight.detach() for name, weight in weights.items() if weight.requires_grad})
+        self._names = [name for name in names if name in self._weights or name in self._buffers]
         self._losses: Tensor | None = None
 
     def __enter__(self) -> Self:
