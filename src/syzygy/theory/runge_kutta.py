@@ -18,8 +18,9 @@ from syzygy.theory.stepping import Array, Rate, Rows, Settled, Systems
 
 __all__ = ["Rate", "Rows", "Settled", "follow"]
 
-#: Numbers of one stage that are worked on together: all stages of so many stay near the processor.
-CHUNK = 12_000
+#: So many numbers of a stage, and so many systems, are worked on together: as many as there can be with some left for
+#: every processor, for a call costs more than what it does for a few.
+CHUNK, MOST_SYSTEMS = 100_000, 10_000
 #: Steps of one system before it is given up.
 MOST_STEPS = 100_000
 
@@ -94,7 +95,7 @@ def follow(
         numbers_seen = len(look(state[:, :1], known[..., :1]))
     found = np.full((len(times), numbers_seen, systems), np.nan)
     least = np.broadcast_to(np.asarray(atol, dtype=np.float64), np.broadcast_shapes(np.shape(atol), (1, systems)))
-    size = max(1, CHUNK // max(numbers, 1))
+    size = max(1, min(MOST_SYSTEMS, CHUNK // max(numbers, 1)))
 
     def one(first: int) -> None:
         part = slice(first, first + size)
