@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure as Canvas
 
 from synthetic import pair
 from syzygy.errors import RunError, UnknownName
@@ -186,3 +187,13 @@ def test_the_captions_name_every_column(known):
         assert column in REGIMES_CAPTION
     assert {"encoder_travel", "decoder_travel"} < set(MEASURES)
     assert "the kernel of the representations" in drawn(frame).caption
+
+
+def test_every_gain_of_a_seed_has_a_dot_of_its_own():
+    row = {"network": "one", "seed": 0, "richness": 0.1, "regime": "rich", "kernel": "tangent", "kernel_drift": 0.2}
+    pairs = [row | {"pair": name, "encoder_travel": far, "decoder_travel": far} for far in (0.1, 0.2) for name in "ab"]
+    figure, canvas = drawn(pd.DataFrame(pairs)), Canvas()
+    figure.draw(canvas, figure.frame)
+    left, right = canvas.axes
+    assert len(left.collections[0].get_offsets()) == 4
+    assert len(right.collections[0].get_offsets()) == 2

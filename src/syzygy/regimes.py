@@ -141,7 +141,8 @@ def drawn(regimes: pd.DataFrame) -> Figure:
         caption="Left: the initialisation's share of the final distance over the data's, A_high/A_low, with fitted "
         f"rates, against the drift of {kernel} over training. Between −1 and 1 (white) the data decide: rich. To the "
         "right the encoder stays about where it began, to the left the decoder does. Right: relative travel of the "
-        "weights before and after the layer; below the line the encoder moved more. A dot per pair and network.",
+        "weights before and after the layer; below the line the encoder moved more. A dot per pair and network (left), "
+        "and per network (right).",
         frame=regimes,
         draw=_draw,
     )
@@ -161,7 +162,7 @@ def _draw(canvas: Canvas, frame: pd.DataFrame) -> None:
             "linewidths": 0,
         }
         left.scatter(some["richness"].clip(-MOST, MOST), some["kernel_drift"], label=str(network), **look)
-        travelled = some.drop_duplicates("seed")
+        travelled = some.drop_duplicates(["seed", *TRAVELS])  # of one seed there may be several gains
         right.scatter(travelled["encoder_travel"], travelled["decoder_travel"], **look)
     _richness_axes(left)
     _travel_axes(right, frame[["encoder_travel", "decoder_travel"]].to_numpy(dtype=float))
