@@ -22,6 +22,7 @@ from safetensors.numpy import save
 from syzygy.axes import NETWORK, STEP
 from syzygy.errors import DataError
 from syzygy.files import whole_file, whole_folder
+from syzygy.interrupts import interrupts_wait
 from syzygy.trajectory import Trajectory
 
 SCHEMA = 1
@@ -127,7 +128,7 @@ class FolderStore:
             raise KeyError(key(asked))
         path = self._path(asked)
         try:
-            with xr.open_datatree(path, engine="zarr", consolidated=False) as tree:
+            with interrupts_wait(), xr.open_datatree(path, engine="zarr", consolidated=False) as tree:
                 loaded = tree.load()
             if loaded.attrs.pop("digest") != _digest(loaded):
                 raise ValueError("its content is not what was written")
@@ -137,7 +138,7 @@ class FolderStore:
 
     def put(self, asked: Specification, trajectory: Trajectory) -> None:
         """Write a trajectory, whole or not at all."""
-        with whole_folder(self._path(asked)) as part:
+        with interrupts_wait(), whole_folder(self._path(asked)) as part:
             tree = trajectory.tree.copy()
             tree.attrs["digest"] = _digest(trajectory.tree)
             encoding = {node.path: _chunks(node.to_dataset(inherit=False)) for node in tree.subtree}
