@@ -9,12 +9,15 @@
 
 from importlib.metadata import version as _version
 
+from syzygy import measures
+from syzygy.alignment import Alignment, align
 from syzygy.claims import Claim, Expectation
 from syzygy.fitting import Fit, PairCurves, average_rates, fit_pairs, from_other_networks, pair_curves
 from syzygy.linearisation import Linearisation, kernel_drift, linearise, tangent_kernel
 from syzygy.networks import Setting, catalogue, setting
 from syzygy.recording import Schedule, every, log_spaced
 from syzygy.regimes import regime_map
+from syzygy.representations import Representation, Representations
 from syzygy.reproduce import Reproduction
 from syzygy.result import Result
 from syzygy.run import Run, run
@@ -40,6 +43,7 @@ __version__ = _version("syzygy")
 __all__ = [
     "STUDIES",
     "TASKS",
+    "Alignment",
     "Checkpoint",
     "Claim",
     "ExactState",
@@ -53,6 +57,8 @@ __all__ = [
     "PairCurves",
     "PairState",
     "PairTheory",
+    "Representation",
+    "Representations",
     "Reproduction",
     "Result",
     "Run",
@@ -63,6 +69,7 @@ __all__ = [
     "Task",
     "Trajectory",
     "TwoPoints",
+    "align",
     "average_rates",
     "catalogue",
     "digits",
@@ -72,6 +79,7 @@ __all__ = [
     "kernel_drift",
     "linearise",
     "log_spaced",
+    "measures",
     "mnist",
     "pair_curves",
     "regime_map",
