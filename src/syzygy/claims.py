@@ -16,12 +16,13 @@ import pandas as pd
 from syzygy.errors import SpecificationError
 
 #: Where a claim comes from.  The paper's body text was not at hand, so no figure or equation of it is named.
-Source = Literal["abstract", "code", "follow-up", "derived"]
+Source = Literal["abstract", "code", "follow-up", "derived", "literature"]
 SOURCES: Mapping[Source, str] = {
     "abstract": "the paper's abstract",
     "code": "the paper's published code",
     "follow-up": "the follow-up, arXiv:2507.09897",
     "derived": "derived from the theory, docs/theory/",
+    "literature": "earlier studies, named in docs/studies.md",
 }
 
 #: Whether the numbers that decide were predicted with rates from elsewhere, fitted to what they explain, or not
@@ -46,7 +47,8 @@ class Expectation:
     statement
         What is claimed, in a sentence.
     source
-        Who claims it: the paper's abstract, its published code, the follow-up, or a derivation in ``docs/theory/``.
+        Who claims it: the paper's abstract, its published code, the follow-up, a derivation in ``docs/theory/``, or
+        earlier studies.
     sample
         Where the numbers that decide come from.
     quantity

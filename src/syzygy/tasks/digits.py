@@ -10,7 +10,11 @@ from syzygy.tasks.task import Task, labelled
 
 
 def digits(
-    per_class: int = 2, probe_seed: int = 0, first: int | None = None, classes: Sequence[int] | None = None
+    per_class: int = 2,
+    probe_seed: int = 0,
+    first: int | None = None,
+    classes: Sequence[int] | None = None,
+    held_out: bool = False,
 ) -> Task:
     """8 × 8 digits, standardised over all pixels, with one-hot targets.
 
@@ -24,6 +28,8 @@ def digits(
         Watch the first so many digits instead, sorted by class.
     classes
         Use these digits alone, an output for each; by default all ten.
+    held_out
+        Whether the probe items are kept from training.
 
     Raises
     ------
@@ -43,4 +49,5 @@ def digits(
         raise SpecificationError(f"classes are two or more of the digits 0 … 9; got {classes}")
     used = np.isin(labels, chosen)
     codes = np.searchsorted(chosen, labels[used])
-    return labelled("digits", standardised[used], codes, per_class, probe_seed, first, [str(one) for one in chosen])
+    names = [str(one) for one in chosen]
+    return labelled("digits", standardised[used], codes, per_class, probe_seed, first, names, held_out)

@@ -23,6 +23,7 @@ def mnist(
     data_dir: str | Path | None = None,
     first: int | None = None,
     size: Literal[8, 28] = 28,
+    held_out: bool = False,
 ) -> Task:
     """28 × 28 digits, normalised by mean 0.1307 and deviation 0.3081, with one-hot targets.
 
@@ -43,6 +44,8 @@ def mnist(
     size
         Pixels of a side.  8 makes images like the bundled digits of :func:`syzygy.tasks.digits`: of the middle 24 × 24
         pixels each 3 × 3 are averaged, and all are standardised together.
+    held_out
+        Whether the probe items are kept from training.
 
     Raises
     ------
@@ -58,9 +61,8 @@ def mnist(
     if size not in (8, 28):
         raise SpecificationError(f"size of MNIST's images is 28, or 8 when pooled; got {size}")
     pixels = (images[:limit] / 255.0 - MEAN) / DEVIATION if size == 28 else _pooled(images[:limit])
-    return labelled(
-        "mnist", pixels.reshape(len(pixels), -1), labels[:limit].astype(np.int64), per_class, probe_seed, first
-    )
+    codes = labels[:limit].astype(np.int64)
+    return labelled("mnist", pixels.reshape(len(pixels), -1), codes, per_class, probe_seed, first, held_out=held_out)
 
 
 def _pooled(images: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -27,6 +27,8 @@ class Task:
         A name for every item.
     probe
         Indices of the items whose representations are watched; by default all.
+    held_out
+        Whether probe items are watched only, and not learned.
 
     Raises
     ------
@@ -35,7 +37,7 @@ class Task:
     DataError
         NaN or infinity in the data.
     SpecificationError
-        Fewer than two probe items, one given twice, or one that does not exist.
+        Fewer than two probe items, one given twice, or one that does not exist; nothing left to learn.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Task:
     targets: NDArray[np.float64]
     items: tuple[str, ...]
     probe: tuple[int, ...] = ()
+    held_out: bool = False
 
     def __post_init__(self) -> None:
         for field in ("inputs", "targets"):
@@ -65,6 +68,8 @@ class Task:
                 f"the probe of task {self.name!r} must be two or more different items among "
                 f"0 … {len(self.items) - 1}; got {self.probe[:20]}"
             )
+        if self.held_out and len(self.probe) == len(self.items):
+            raise SpecificationError(f"all {len(self.items)} items of task {self.name!r} are held out; watch fewer")
 
     @property
     def output_dim(self) -> int:
@@ -75,6 +80,16 @@ class Task:
     def input_dim(self) -> int:
         """Number of inputs per item, all axes flattened."""
         return int(np.prod(self.inputs.shape[1:]))
+
+    @property
+    def learned_inputs(self) -> NDArray[np.float64]:
+        """Inputs of the items that are learned, ``(item, …)``: all but those held out."""
+        return np.delete(self.inputs, self.probe, axis=0) if self.held_out else self.inputs
+
+    @property
+    def learned_targets(self) -> NDArray[np.float64]:
+        """Targets of the items that are learned, ``(item, output)``."""
+        return np.delete(self.targets, self.probe, axis=0) if self.held_out else self.targets
 
     @property
     def probe_inputs(self) -> NDArray[np.float64]:
@@ -110,6 +125,7 @@ def labelled(
     probe_seed: int,
     first: int | None = None,
     classes: Sequence[str] | None = None,
+    held_out: bool = False,
 ) -> Task:
     """Make a task of images with one-hot targets, watched at a few items per class, or at its first items.
 
@@ -125,6 +141,8 @@ def labelled(
         Watch the first so many items instead, sorted by class.
     classes
         Names of the classes; by default their numbers.
+    held_out
+        Whether the watched items are kept from training.
     """
     if probe_seed < 0:
         raise SpecificationError(f"probe_seed must be zero or more, got {probe_seed}")
@@ -134,7 +152,7 @@ def labelled(
     if first is not None:
         if not 2 <= first <= len(labels):
             raise SpecificationError(f"first must lie between 2 and the {len(labels)} items of {name}; got {first}")
-        return Task(name, images, targets, items, tuple(np.argsort(labels[:first], kind="stable").tolist()))
+        return Task(name, images, targets, items, tuple(np.argsort(labels[:first], kind="stable").tolist()), held_out)
     there, counts = np.unique(labels, return_counts=True)
     if not 1 <= per_class <= counts.min():
         raise SpecificationError(
@@ -142,4 +160,4 @@ def labelled(
         )
     draw = np.random.default_rng(stream(probe_seed, "probe"))
     probe = [int(i) for c in there for i in np.sort(draw.choice(np.flatnonzero(labels == c), per_class, replace=False))]
-    return Task(name, images, targets, items, tuple(probe))
+    return Task(name, images, targets, items, tuple(probe), held_out)

@@ -197,7 +197,7 @@ class _Batches:
     """The items of each step: all of them, or each network's own share of its own shuffled epoch."""
 
     def __init__(self, task: Task, plan: Plan):
-        self.all = plan.tensor(task.inputs), plan.tensor(task.targets)
+        self.all = plan.tensor(task.learned_inputs), plan.tensor(task.learned_targets)
         self._size, self._orders = plan.batch_size, dict[tuple[int, int], Tensor]()
 
     def at(self, step: int, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:

@@ -117,10 +117,9 @@ def make_plan(
         )
     if steps < 1 or not 0 < learning_rate < math.inf:
         raise SpecificationError(f"steps must be 1 or more and learning_rate positive; got {steps}, {learning_rate}")
-    if batch_size is not None and not 1 <= batch_size <= len(task.items):
-        raise SpecificationError(
-            f"batch_size must lie between 1 and the task's {len(task.items)} items; got {batch_size}"
-        )
+    items = len(task.items) - len(task.probe) * task.held_out
+    if batch_size is not None and not 1 <= batch_size <= items:
+        raise SpecificationError(f"batch_size must lie between 1 and the task's {items} items; got {batch_size}")
     if precision not in get_args(Precision):
         raise UnknownName("precision", precision, get_args(Precision))
     if optimiser is not None and optimiser not in get_args(Optimiser):
@@ -145,7 +144,7 @@ def make_plan(
         precision=precision,
         device=device,
         stack=stack,
-        items=batch_size or len(task.items),
+        items=batch_size or items,
         task=task.name,
         network=row.model_dump() if row else getattr(network, "__qualname__", str(network)),
         start=None if start is None else digest({seed: start[seed] for seed in listed}),
