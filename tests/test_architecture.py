@@ -32,7 +32,7 @@ def imports(tree: ast.AST) -> set[str]:
         if isinstance(node, ast.ImportFrom):
             assert not node.level, "imports are written in full"
             asked = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name if name in MODULES else str(node.module) for name in asked}
+            found |= {name if {name, f"{name}.__init__"} & MODULES.keys() else str(node.module) for name in asked}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
     return {n if n in MODULES else f"{n}.__init__" for n in found if n.split(".")[0] == "syzygy"}

@@ -9,7 +9,7 @@
 
 from importlib.metadata import version as _version
 
-from syzygy import measures
+from syzygy import measures as measures
 from syzygy.alignment import Alignment, align
 from syzygy.claims import Claim, Expectation
 from syzygy.fitting import Fit, PairCurves, average_rates, fit_pairs, from_other_networks, pair_curves
@@ -79,7 +79,6 @@ __all__ = [
     "kernel_drift",
     "linearise",
     "log_spaced",
-    "measures",
     "mnist",
     "pair_curves",
     "regime_map",

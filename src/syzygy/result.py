@@ -35,6 +35,53 @@ REFERENCES: Mapping[str, str] = {
         "Y. LeCun, L. Bottou, Y. Bengio and P. Haffner. Gradient-based learning applied to document recognition. "
         "Proceedings of the IEEE, 1998."
     ),
+    "cka": (
+        "S. Kornblith, M. Norouzi, H. Lee and G. Hinton. Similarity of Neural Network Representations Revisited. "
+        "ICML 2019. arXiv:1905.00414."
+    ),
+    "rsa": (
+        "N. Kriegeskorte, M. Mur and P. Bandettini. Representational similarity analysis: connecting the branches of "
+        "systems neuroscience. Frontiers in Systems Neuroscience, 2008."
+    ),
+    "distance-correlation": (
+        "G. J. Székely, M. L. Rizzo and N. K. Bakirov. Measuring and testing dependence by correlation of distances. "
+        "The Annals of Statistics, 2007."
+    ),
+    "rv": (
+        "P. Robert and Y. Escoufier. A unifying tool for linear multivariate statistical methods: the RV-coefficient. "
+        "Applied Statistics, 1976."
+    ),
+    "shapes": (
+        "A. H. Williams, E. Kunz, S. Kornblith and S. W. Linderman. Generalized Shape Metrics on Neural "
+        "Representations. NeurIPS 2021. arXiv:2110.14739."
+    ),
+    "svcca": (
+        "M. Raghu, J. Gilmer, J. Yosinski and J. Sohl-Dickstein. SVCCA: Singular Vector Canonical Correlation Analysis "
+        "for Deep Learning Dynamics and Interpretability. NeurIPS 2017. arXiv:1706.05806."
+    ),
+    "pwcca": (
+        "A. S. Morcos, M. Raghu and S. Bengio. Insights on representational similarity in neural networks with "
+        "canonical correlation. NeurIPS 2018. arXiv:1806.05759."
+    ),
+    "platonic": (
+        "M. Huh, B. Cheung, T. Wang and P. Isola. The Platonic Representation Hypothesis. ICML 2024. arXiv:2405.07987."
+    ),
+    "convergent": (
+        "Y. Li, J. Yosinski, J. Clune, H. Lipson and J. Hopcroft. Convergent Learning: Do different neural networks "
+        "learn the same representations? ICLR 2016. arXiv:1511.07543."
+    ),
+    "soft-matching": (
+        "M. Khosla and A. H. Williams. Soft Matching Distance: A metric on neural representations that captures "
+        "single-neuron tuning. 2023. arXiv:2311.09466."
+    ),
+    "chance": (
+        "F. Kazi-Aoual, S. Hitier, R. Sabatier and J.-D. Lebreton. Refined approximations to permutation tests for "
+        "multivariate inference. Computational Statistics & Data Analysis, 1995."
+    ),
+    "discovery": (
+        "Y. Benjamini and Y. Hochberg. Controlling the False Discovery Rate: A Practical and Powerful Approach to "
+        "Multiple Testing. Journal of the Royal Statistical Society B, 1995."
+    ),
 }
 
 

@@ -2,5 +2,6 @@
 
 from syzygy.alignment.align import align
 from syzygy.alignment.alignment import Alignment
+from syzygy.alignment.plan import Plan, plan
 
-__all__ = ["Alignment", "align"]
+__all__ = ["Alignment", "Plan", "align", "plan"]

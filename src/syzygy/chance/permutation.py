@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import pearson3
+from scipy.stats import norm, pearson3
 
 Array = NDArray[np.float64]
 
@@ -50,6 +50,9 @@ CONNECTED: Final[dict[int, tuple[Graph, ...]]] = {
 #: How many numbers of a matrix decide the first three moments.
 INVARIANTS: Final = 2 + len(CONNECTED[2]) + len(CONNECTED[3])
 
+#: What is left of terms that cancel is nothing if it is smaller than this share of them.
+ROUNDING: Final = 1e-13
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -73,11 +76,13 @@ def invariants(matrix: NDArray[np.floating]) -> Array:
     np.fill_diagonal(a, np.diag(matrix) - matrix.dtype.type(trace / n))
     d, r, square = np.diag(a).astype(np.float64), a.sum(axis=1, dtype=np.float64), np.square(a)
     rows2 = square.sum(axis=1, dtype=np.float64)
+    if rows2.sum() <= (4 * n * np.finfo(matrix.dtype).eps * max(abs(trace / n), abs(rest))) ** 2:
+        return np.array([trace / n - rest, rest, *np.zeros(INVARIANTS - 2)])  # nothing but rounding
     second = [d @ d, d @ r, rows2.sum(), r @ r]
     third = [
         *(np.sum(d**3), d**2 @ r, d @ (a @ d), d @ r**2, d @ (a @ r), d @ rows2),
         *(np.einsum("ij,ij->", square, a, dtype=np.float64), rows2 @ r, r @ (a @ r), np.sum(r**3)),
-        np.einsum("ij,ij->", a @ a, a, dtype=np.float64),
+        np.einsum("ij,ij->", a @ a.T, a, dtype=np.float64),  # a matrix times its own transpose costs half
     ]
     return np.array([trace / n - rest, rest, *second, *third])
 
@@ -97,42 +102,101 @@ def moments(left: Array, right: Array, items: int) -> Moments:
     """
     a, a_rest, b, b_rest = left[..., 0], left[..., 1], right[..., 0], right[..., 1]
     mean = items * (a * b + a * b_rest + a_rest * b) + items**2 * a_rest * b_rest
-    second = _moment(2, left[..., 2:6], right[..., 2:6], items)
-    third = _moment(3, left[..., 6:], right[..., 6:], items)
+    second = moment(CONNECTED[2], left[..., 2:6], right[..., 2:6], items)
+    third = moment(CONNECTED[3], left[..., 6:], right[..., 6:], items)
+    return standardised(mean, second, third)
+
+
+def standardised(mean: Array, second: Array, third: Array) -> Moments:
+    """Give standard deviation and skewness from central moments; no skewness where nothing varies."""
     spread = np.sqrt(np.maximum(second, 0))
     with np.errstate(invalid="ignore", divide="ignore"):
         return Moments(mean, spread, third / spread**3)
 
 
 def upper_tail(inner: Array, chance: Moments) -> Array:
-    """Give the probability of at least ``inner`` under a Pearson III distribution of these moments."""
-    z = (inner - chance.mean) / chance.spread
-    return np.asarray(pearson3.sf(z, chance.skewness), dtype=np.float64)
+    """Give the probability of at least ``inner`` under a Pearson III distribution of these moments.
+
+    Parameters
+    ----------
+    inner
+        Of the shape of the moments.
+
+    Returns
+    -------
+    Array
+        NaN where chance has no spread.  A distribution with negative skewness ends, and beyond its end this is 0.
+        Where the skewness is unknown (NaN) the distribution is taken for normal.
+    """
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        z = np.where(chance.spread > 0, (inner - chance.mean) / chance.spread, np.nan)
+        return np.asarray(pearson3.sf(z, np.nan_to_num(chance.skewness)), dtype=np.float64)
 
 
-def _moment(power: int, left: Array, right: Array, items: int) -> Array:
-    """Give the mean of a power of the statistic, of matrices whose diagonal and rest have mean zero."""
-    total = np.zeros(np.broadcast_shapes(left.shape, right.shape)[:-1])
-    for count, places, row in _patterns(power):
-        if places <= items:
-            total += count / perm(items, places) * (left @ row) * (right @ row)
-    return total
+def quantiles(chance: Moments, count: int = 32) -> Array:
+    """Give quantiles of a Pearson III distribution of these moments, ``(quantile, …)``.
+
+    Each stands for an equal part of the distribution: the mean of a function of the statistic is the mean over them.
+    Their own mean and standard deviation are those of the moments.  After Wilson & Hilferty (1931): the cube
+    root of a gamma variable is close to normal.
+
+    Parameters
+    ----------
+    chance
+        Moments of any shape.
+    count
+        Number of quantiles.
+    """
+    u = norm.ppf((np.arange(count) + 0.5) / count).reshape(-1, *[1] * np.ndim(chance.mean))
+    s = np.where(np.abs(chance.skewness) > 1e-4, chance.skewness, 1e-4)
+    z = 2 / s * (np.maximum(1 + s * u / 6 - s**2 / 36, 0) ** 3 - 1)
+    z = (z - z.mean(axis=0)) / z.std(axis=0)
+    return np.asarray(chance.mean + chance.spread * z)
+
+
+def moment(connected: tuple[Graph, ...], left: Array, right: Array, items: int, *, directed: bool = False) -> Array:
+    """Give the mean of a power of the statistic, of matrices whose diagonal and rest have mean zero.
+
+    Parameters
+    ----------
+    connected
+        The products of as many entries as the power that have sums which are not zero.
+    left, right
+        Those sums, ``(…, product)``; they broadcast.
+    items
+        Size of the matrices.
+    directed
+        Whether entries ij and ji differ.
+    """
+    form, size = _form(connected, items, directed)
+    total = np.einsum("...i,...i->...", left @ form, right)
+    most = np.einsum("...i,...i->...", np.abs(left) @ size, np.abs(right))
+    return np.where(np.abs(total) <= ROUNDING * most, 0.0, total)
 
 
 @cache
-def _patterns(power: int) -> tuple[tuple[int, int, Array], ...]:
+def _form(connected: tuple[Graph, ...], items: int, directed: bool) -> tuple[Array, Array]:
+    """Give the bilinear form of the connected sums of both matrices, and what it is without signs."""
+    patterns = [(count / perm(items, places), row) for count, places, row in _patterns(connected, directed)
+                if places <= items]  # fmt: skip
+    signed = sum(weight * np.outer(row, row) for weight, row in patterns)
+    return np.asarray(signed), np.asarray(sum(weight * np.outer(np.abs(row), np.abs(row)) for weight, row in patterns))
+
+
+@cache
+def _patterns(connected: tuple[Graph, ...], directed: bool) -> tuple[tuple[int, int, Array], ...]:
     """Give every pattern of equal items: how often it occurs, of how many items, and its sum from connected sums."""
     found: dict[Graph, tuple[int, int, Array]] = {}
-    known = {_canonical(graph): index for index, graph in enumerate(CONNECTED[power])}
-    for partition in _partitions(2 * power):
-        graph, blocks = _canonical(_graph(partition)), max(partition) + 1
+    known = {_canonical(graph, directed): index for index, graph in enumerate(connected)}
+    for partition in _partitions(2 * len(connected[0])):
+        graph, blocks = _canonical(_graph(partition), directed), max(partition) + 1
         if graph in found:
             count, _, row = found[graph]
             found[graph] = (count + 1, blocks, row)
             continue
         row = np.zeros(len(known))
         for coarser in _partitions(blocks):  # Möbius: a sum over distinct items from sums over all items
-            merged = _canonical(tuple((coarser[i], coarser[j]) for i, j in _graph(partition)))
+            merged = _canonical(tuple((coarser[i], coarser[j]) for i, j in _graph(partition)), directed)
             if merged in known:
                 sizes = Counter(coarser).values()
                 row[known[merged]] += np.prod([(-1) ** (size - 1) * factorial(size - 1) for size in sizes])
@@ -152,8 +216,11 @@ def _graph(partition: Sequence[int]) -> Graph:
     return tuple(zip(partition[::2], partition[1::2], strict=True))
 
 
-def _canonical(graph: Graph) -> Graph:
-    """Give the same graph for all that differ by the names of vertices and the order and direction of edges."""
+def _canonical(graph: Graph, directed: bool) -> Graph:
+    """Give the same graph for all that differ by names of vertices and the order (and direction) of edges."""
     vertices = sorted({vertex for edge in graph for vertex in edge})
-    names = (dict(zip(vertices, order, strict=True)) for order in permutations(range(len(vertices))))
-    return min(tuple(sorted((min(n[i], n[j]), max(n[i], n[j])) for i, j in graph)) for n in names)
+    renamed = (
+        [(name[i], name[j]) for i, j in graph]
+        for name in (dict(zip(vertices, order, strict=True)) for order in permutations(range(len(vertices))))
+    )
+    return min(tuple(sorted(edges if directed else [(min(e), max(e)) for e in edges])) for edges in renamed)

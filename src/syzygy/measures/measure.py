@@ -7,7 +7,7 @@ A measure prepares each representation once (:meth:`Measure.prepare`) and then c
 form                      all pairs are
 ========================  =====================================================================================
 :class:`Inner`            inner products of symmetric matrices of items: one matrix product
-:class:`Factors`          singular values of products of factors: batches of decompositions, values only
+:class:`.Factors`         singular values of products of factors: batches of decompositions, values only
 :class:`Paired`           computed pair by pair, from what was prepared once
 ========================  =====================================================================================
 """
@@ -54,10 +54,6 @@ class Measure(ABC):
         In the registry.
     about
         What it is, in a line.
-    kind
-        ``similarity``: alike is large; ``distance``: alike is zero.
-    symmetric
-        Whether ``m(x, y) = m(y, x)``.
     reference
         Where it comes from.
     """
@@ -65,8 +61,16 @@ class Measure(ABC):
     name: ClassVar[str]
     about: ClassVar[str]
     reference: ClassVar[str]
-    kind: ClassVar[Literal["similarity", "distance"]] = "similarity"
-    symmetric: ClassVar[bool] = True
+
+    @property
+    def kind(self) -> Literal["similarity", "distance"]:
+        """``similarity``: alike is large; ``distance``: alike is zero."""
+        return "similarity"
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether ``m(x, y) = m(y, x)``."""
+        return True
 
     @property
     @abstractmethod
@@ -81,6 +85,11 @@ class Measure(ABC):
     @property
     def metric(self) -> bool:
         """Whether the triangle inequality is claimed."""
+        return False
+
+    @property
+    def whitens(self) -> bool:
+        """Whether all directions count alike: then any two agree as soon as the rank of one is n − 1 for n items."""
         return False
 
     @property
@@ -179,12 +188,21 @@ class Inner(Measure):
 
     def block(self, left: Sequence[Prepared], right: Sequence[Prepared] | None = None, work: Work = FLOAT64) -> Array:
         """Multiply all with all."""
-        to, others = ("" if self.symmetric else "target_"), left if right is None else right
+        return self.scored(self.products(left, right, work), left, right)
+
+    def products(
+        self, left: Sequence[Prepared], right: Sequence[Prepared] | None = None, work: Work = FLOAT64
+    ) -> Array:
+        """Give the inner products of all with all, ``(left, right)``, of which :meth:`chance` gives the moments."""
         mine = [one["vector"] for one in left]
         if self.symmetric and right is None:
-            inner = work.inner(mine)
-        else:
-            inner = work.inner(mine, [one[f"{to}vector"] for one in others])
+            return work.inner(mine)
+        to = "" if self.symmetric else "target_"
+        return work.inner(mine, [one[f"{to}vector"] for one in (left if right is None else right)])
+
+    def scored(self, inner: Array, left: Sequence[Prepared], right: Sequence[Prepared] | None = None) -> Array:
+        """Give the measure from inner products ``(…, left, right)`` and the norms of what was prepared."""
+        to, others = ("" if self.symmetric else "target_"), left if right is None else right
         norms = np.array([one["norm2"] for one in left])[:, None], np.array([one[f"{to}norm2"] for one in others])
         return self.score(inner, *norms)
 
@@ -199,31 +217,6 @@ class Inner(Measure):
         a = np.stack([one["invariants"] for one in left])[:, None]
         b = np.stack([one[f"{to}invariants"] for one in right])[None]
         return moments(a, b, int(np.sqrt(2 * left[0]["vector"].size)))
-
-
-class Factors(Measure):
-    """A measure that is a function of the singular values of ``FᵀG``, for a factor ``(item, rank)`` of each."""
-
-    @abstractmethod
-    def factor(self, x: Array) -> Array:
-        """Give the factor of a representation."""
-
-    @abstractmethod
-    def score(self, values: Array, left: Array, right: Array, ranks: tuple[int, int]) -> Array:
-        """Give the measure from singular values ``(…, rank)`` and the squared norms and ranks of both factors."""
-
-    def prepare(self, x: Array, work: Work = FLOAT64) -> dict[str, NDArray[Any]]:
-        """Keep the factor."""
-        factor = self.factor(x)
-        return {"factor": work.cast(factor), "norm2": np.asarray(np.sum(factor**2))}
-
-    def block(self, left: Sequence[Prepared], right: Sequence[Prepared] | None = None, work: Work = FLOAT64) -> Array:
-        """Decompose the products of all with all, in batches of one shape."""
-        raise NotImplementedError
-
-    def permuted(self, prepared: Prepared, order: NDArray[np.intp]) -> dict[str, NDArray[Any]]:
-        """Reorder the items of the factor."""
-        return dict(prepared) | {"factor": prepared["factor"][order]}
 
 
 class Paired(Measure):
@@ -310,4 +303,8 @@ def _constant(a: Array, b: Array) -> str:
 
 
 def _spoken(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, tuple):
+        return ",".join(_spoken(one) for one in value)
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    return str(getattr(value, "__name__", value))  # a function by its name, not by its address
