@@ -82,7 +82,7 @@ def real(*arguments, **options):
 
 def test_list_names_everything():
     known = json.loads(done("list", "--json").stdout)
-    assert set(known) == {"studies", "tasks", "networks"}
+    assert set(known) == {"studies", "tasks", "networks", "measures"}
     assert set(known["networks"]) == set(catalogue())
     text = done("list").stdout
     for rows in known.values():

@@ -18,6 +18,14 @@ from syzygy.training import Job
 @contextmanager
 def bar(name: str, jobs: Sequence[Job]) -> Iterator[Callable[[float], None]]:
     """Show the work done and the time left, and give what is to be called with work done."""
+    title = f"{name}: {len(jobs)} training{'s' * (len(jobs) != 1)}"
+    with share_bar(title, sum(job.work for job in jobs)) as advance:
+        yield advance
+
+
+@contextmanager
+def share_bar(title: str, total: float = 1.0) -> Iterator[Callable[[float], None]]:
+    """Show how much of a total is done and the time left, and give what is to be called with what was just done."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -26,9 +34,8 @@ def bar(name: str, jobs: Sequence[Job]) -> Iterator[Callable[[float], None]]:
         TextColumn("left"),
         TimeRemainingColumn(elapsed_when_finished=False),
     )
-    total = sum(job.work for job in jobs)
     with Progress(*columns, console=Console(stderr=True), speed_estimate_period=60) as bars:
-        task = bars.add_task(f"{name}: {len(jobs)} training{'s' * (len(jobs) != 1)}", total=total)
+        task = bars.add_task(title, total=total)
         try:
             yield lambda work: bars.advance(task, work)
         except SyzygyError:
@@ -41,19 +48,26 @@ def say_plan(plan: Plan, processes: int) -> None:
     """Say what the training will cost, and what cannot be run, before anything starts."""
     for name, some in plan.costs.items():
         if some:
-            took = _duration(sum(one.seconds for one in some))
+            took = duration(sum(one.seconds for one in some))
             print(f"{name:<24} {len(some):>4} trainings, at most {took} of one core", file=sys.stderr)
     for name, why in plan.trouble.items():
         complain(f"{name} cannot be run: {why}")
     memory = f", {plan.memory * processes / 1e9:.1f} GB of memory" if plan.memory else ""
     print(
-        f"training takes at most {_duration(plan.seconds(processes))} in {processes} process{'es' * (processes > 1)}"
+        f"training takes at most {duration(plan.seconds(processes))} in {processes} process{'es' * (processes > 1)}"
         f"{memory}, {plan.bytes / 1e9:.1f} GB of disk before compression",
         file=sys.stderr,
     )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Say how long something takes.
+
+    Examples
+    --------
+    >>> duration(12.3), duration(600), duration(10_000)
+    ('12 s', '10 min', '2.8 h')
+    """
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,119 +1,26 @@
-"""The command line: it asks the library, and says what came out.
+"""Studies: run, reported, reproduced."""
 
-Results go to standard output, progress to standard error.  The user's mistakes end in one line and status 2, an
-interrupt in status 130; what was trained until then is kept.
-"""
-
-import functools
 import json
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from typer.core import TyperGroup
 
+from syzygy.cli.command import Json, command
 from syzygy.console import bar, complain, print_json, say_plan, spoken
-from syzygy.errors import DataError, SpecificationError, SyzygyError, UnknownName
-from syzygy.networks import catalogue
+from syzygy.errors import DataError, SpecificationError, UnknownName
 from syzygy.regimes import regime_map
 from syzygy.reproduce import KEPT as REPRODUCTION
 from syzygy.reproduce import Reproduction
-from syzygy.result import REFERENCES
 from syzygy.run import Run
 from syzygy.studies import STUDIES, Study, read_study, study
-from syzygy.tasks import TASKS
 from syzygy.tasks.mnist import DATA_VARIABLE
-from syzygy.theory import PairState, PairTheory, solve
-
-#: What typer raises for a command that it cannot read.
-USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 
 
-class _OneLine(TyperGroup):
-    """Says what is wrong with a command in one line, as everything else here does."""
-
-    def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        return _in_one_line(super().make_context, *args, **kwargs)
-
-    def invoke(self, ctx: Any) -> Any:
-        return _in_one_line(super().invoke, ctx)
-
-
-def _in_one_line(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    try:
-        return function(*args, **kwargs)
-    except USAGE_ERROR as mistake:
-        if type(mistake).__name__ == "NoArgsIsHelpError":  # no mistake: it shows the help
-            raise
-        context = getattr(mistake, "ctx", None)
-        tip = f"; {context.command_path} -h shows what there is" if context else ""
-        complain(f"{mistake.format_message().rstrip('.')}{tip}")
-        raise typer.Exit(2) from None
-
-
-app = typer.Typer(
-    cls=_OneLine,
-    no_args_is_help=True,
-    add_completion=True,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="When, how and why do the representations of neural networks align?",
-)
-
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
-
-
-def _command(name: str, example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command whose mistakes end in one line."""
-
-    def register(function: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(function)
-        def guarded(*args: Any, **kwargs: Any) -> None:
-            try:
-                function(*args, **kwargs)
-                sys.stdout.flush()  # here, where a reader that has gone away can still be met
-            except SyzygyError as mistake:
-                complain(str(mistake))
-                raise typer.Exit(2) from None
-            except KeyboardInterrupt:
-                raise typer.Exit(130) from None
-            except BrokenPipeError:  # whoever read standard output has seen enough
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                raise typer.Exit(1) from None
-            except OSError as failed:
-                complain(f"{failed.strerror or failed}{f': {failed.filename}' if failed.filename else ''}")
-                raise typer.Exit(1) from None
-
-        app.command(name, epilog=f"Example: {example}")(guarded)
-        return function
-
-    return register
-
-
-@_command("list", "syzygy list")
-def list_(as_json: Json = False) -> None:
-    """List studies, tasks and networks, one line each."""
-    networks = {
-        name: f"{row.about}: {row.type}, {row.activation}, width {row.width}, depth {row.depth}, gain {row.gain:g}"
-        for name, row in catalogue().items()
-    }
-    tasks = {name: (make.__doc__ or "").split("\n")[0] for name, make in TASKS.items()}
-    known = {"studies": {name: kind.about for name, kind in STUDIES.items()}, "tasks": tasks, "networks": networks}
-    if as_json:
-        print_json(known)
-        return
-    for title, rows in known.items():
-        print(title)
-        width = max(map(len, rows))
-        for name, about in rows.items():
-            print(f"  {name:<{width}}  {about}")
-
-
-@_command("run", "syzygy run two-points --network default --network tanh --seeds 0..7 --out runs/")
+@command("run", "syzygy run two-points --network default --network tanh --seeds 0..7 --out runs/")
 def run(
     what: Annotated[
         str, typer.Argument(help="A study (syzygy list shows them), or a specification: a TOML or JSON file.")
@@ -155,7 +62,7 @@ def run(
     _say(begun, as_json)
 
 
-@_command("reproduce", "syzygy reproduce --quick --out runs/")
+@command("reproduce", "syzygy reproduce --quick --out runs/")
 def reproduce(
     studies: Annotated[
         list[str] | None, typer.Argument(help="Studies to run (syzygy list shows them); by default all.")
@@ -197,7 +104,7 @@ def reproduce(
     _say_claims(reproduction, as_json)
 
 
-@_command("report", "syzygy report runs/two-points-3f9a1c2b04de")
+@command("report", "syzygy report runs/two-points-3f9a1c2b04de")
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a run, or of a reproduction.")],
     as_json: Json = False,
@@ -213,7 +120,7 @@ def report(
     _say_claims(reproduction, as_json)
 
 
-@_command("regimes", "syzygy regimes runs/two-points-3f9a1c2b04de")
+@command("regimes", "syzygy regimes runs/two-points-3f9a1c2b04de")
 def regimes(
     folder: Annotated[Path, typer.Argument(help="The folder of a run.")],
     layer: Annotated[str | None, typer.Option(help="A watched layer; by default the first.")] = None,
@@ -231,55 +138,6 @@ def regimes(
         counts = some["regime"].replace("", "not fitted").value_counts()
         print(f"{network}: {', '.join(f'{regime} {number}' for regime, number in counts.items())}")
     print(f"map: {folder / figure.name}.svg")
-
-
-@_command("predict", "syzygy predict --eta-h .3 --eta-y .6 --dx2 1.2 --dy2 .5 --h .4 --y .3 --w .1")
-def predict(
-    eta_h: Annotated[float, typer.Option(help="Effective learning rate of the encoder, per step.")],
-    eta_y: Annotated[float, typer.Option(help="Effective learning rate of the decoder, per step.")],
-    dx2: Annotated[float, typer.Option(help="Squared distance of the inputs.")],
-    dy2: Annotated[float, typer.Option(help="Squared distance of the targets.")],
-    h: Annotated[float, typer.Option("--h", help="Squared distance ‖dh‖² of the representations at the start.")],
-    y: Annotated[float, typer.Option("--y", help="Squared distance ‖dy‖² of the outputs at the start.")],
-    w: Annotated[float, typer.Option("--w", help="Output alignment dy·(dy − dy*) at the start.")],
-    steps: Annotated[float | None, typer.Option(help="Last step shown; by default ten relaxation times.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Follow the theory alone: where two representations go, how fast, and why."""
-    theory, start = PairTheory(eta_h, eta_y, dx2, dy2), PairState(h, y, w)
-    solve(theory, start, [0.0])  # refuses a start that no pair has
-    rate = float(theory.relaxation_rate(start))
-    last = steps if steps is not None else 10 / rate if rate > 0 else 1e3
-    if not 0 < last < float("inf"):
-        raise SpecificationError(f"--steps must be a positive number, got {last:g}")
-    solution = solve(theory, start, [last * i / 10 for i in range(11)])
-    numbers = {
-        "final_h2": float(solution.final_h2),
-        "relaxation_rate": rate,
-        "a_high": float(theory.a_high(start)),
-        "a_low": float(theory.a_low),
-        "regime": str(theory.regime(start)),
-        "conserved": float(theory.conserved(start)),
-    }
-    curves = {"step": solution.steps, "h2": solution.state.h2, "y2": solution.state.y2, "w": solution.state.w}
-    if as_json:
-        print_json(numbers | {"curves": {name: curve.tolist() for name, curve in curves.items()}})
-        return
-    for name, value in numbers.items():
-        print(f"{name:<16} {value if isinstance(value, str) else f'{value:.6g}'}")
-    print("\n" + "".join(f"{name:>12}" for name in curves))
-    for row in zip(*curves.values(), strict=True):
-        print("".join(f"{value:>12.5g}" for value in row))
-
-
-@_command("cite", "syzygy cite")
-def cite(as_json: Json = False) -> None:
-    """Say what to cite."""
-    if as_json:
-        print_json(dict(REFERENCES))
-        return
-    for key, reference in REFERENCES.items():
-        print(f"{key}: {reference}")
 
 
 def _asked(what: str, given: dict[str, Any]) -> Study:
@@ -360,12 +218,3 @@ def _say(begun: Run, as_json: bool) -> None:
         return
     print(spoken(result))
     print(f"report: {begun.page}")
-
-
-def main() -> None:
-    """Run the command line."""
-    app(prog_name="syzygy")
-
-
-if __name__ == "__main__":
-    main()
