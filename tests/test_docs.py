@@ -23,6 +23,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 COMMANDS = get_command(app).commands
 THEORY = [page for page in TEXTS if page.startswith("docs/theory/") and page != "docs/theory/README.md"]
+DERIVED = [*THEORY, *(page for page, text in TEXTS.items()
+                      if page.startswith("docs/measures/") and "\n## Which formula is where\n" in text)]  # fmt: skip
 PLACES = ("work", "tmp", "root", "home")
 
 
@@ -169,25 +171,28 @@ def test_everything_public_has_a_docstring(name):
     assert not value.__doc__.startswith(f"{name}("), "a docstring of its own, not that of a dataclass"
 
 
-# The theory
+# The theory, and the measures
 
-#: Where a page's short names are looked up, in this order.
-PACKAGES = ("syzygy.theory", "syzygy", "syzygy.fitting")
+#: Where the short names of a folder's pages are looked up, in this order.
+PACKAGES = {
+    "docs/theory": ("syzygy.theory", "syzygy", "syzygy.fitting"),
+    "docs/measures": ("syzygy.measures", "syzygy", "syzygy.chance", "syzygy.alignment", "syzygy.representations"),
+}
 
 
-def resolved(name):
-    for package in PACKAGES:
+def resolved(name, packages):
+    for package in packages:
         with suppress(ImportError, AttributeError):
             return pkgutil.resolve_name(f"{package}.{name}")
     return None
 
 
-def exists(owner, name):
-    """Whether a class has such a field or method, or a module such a function; of the theory if no owner is named."""
+def exists(owner, name, packages):
+    """Whether a class has such a field or method, or a module such a function; of the packages if no owner is named."""
     if not owner:
-        return resolved(name) is not None
-    fields = getattr(resolved(owner), "__dataclass_fields__", ())
-    return name in fields or resolved(f"{owner}.{name}") is not None
+        return resolved(name, packages) is not None
+    fields = getattr(resolved(owner, packages), "__dataclass_fields__", ())
+    return name in fields or resolved(f"{owner}.{name}", packages) is not None
 
 
 def named_in_the_code():
@@ -209,8 +214,8 @@ def rows(page, title):
     return [line.split(" | ") for line in lines[1:]]
 
 
-@pytest.mark.parametrize("page", THEORY)
-def test_the_theory_names_functions_and_tests_that_exist(page):
+@pytest.mark.parametrize("page", DERIVED)
+def test_formulas_name_functions_and_tests_that_exist(page):
     text = section(page, "Which formula is where")
     assert TEXTS[page].endswith(text), "the table ends the page"
     files = {ROOT / name for name in re.findall(r"`(tests/\w+\.py)`", text)}
@@ -231,7 +236,7 @@ def test_the_theory_names_functions_and_tests_that_exist(page):
             first, _, attribute = path.rpartition(".")
             if first or path[0] != ".":  # a leading dot: of the same class or module as before
                 owner = first
-            assert exists(owner, attribute), path
+            assert exists(owner, attribute, PACKAGES[str(Path(page).parent)]), path
         assert owner is not None, f"{formula}: no function"
 
 

@@ -125,7 +125,7 @@ def test_claims_are_a_table():
 # Specifications
 
 
-BEYOND_THE_PAPER = {"forecast", "rivals"}
+BEYOND_THE_PAPER = {"forecast", "rivals", "convergence"}
 
 
 @pytest.mark.parametrize("size", SIZES)

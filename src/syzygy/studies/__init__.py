@@ -10,6 +10,7 @@ from typing import Any, Final
 from syzygy.errors import SpecificationError, UnknownName
 from syzygy.studies.alternatives import Alternatives
 from syzygy.studies.context import Context
+from syzygy.studies.convergence import Convergence
 from syzygy.studies.depth import Depth
 from syzygy.studies.expressivity import Expressivity
 from syzygy.studies.forecast import Forecasting
@@ -41,6 +42,7 @@ STUDIES: Final = MappingProxyType[str, type[Study]](
         "transfer": Transfer,
         "forecast": Forecasting,
         "rivals": ModelComparison,
+        "convergence": Convergence,
     }
 )
 
