@@ -1,10 +1,10 @@
 """Time linear CKA of every two of many representations, against loops and against other libraries.
 
 The pair stage is compared with a loop of ``numpy.vdot`` over centred float64 Gram matrices that are all at hand, and
-with the machine: the floor is one product of all packed matrices with themselves, R²·m operations for R representations
-of m = n(n + 1)/2 numbers, half of what a product of two different matrices takes, at the rate of a float32 product of
-two large square matrices in the same run.  The whole (Gram matrices, invariants, p-values and all) is compared with
-whatever of rsatoolbox, calibrated-similarity and pytorch-cka is installed, extrapolated from a few pairs.
+with the machine: one product of all packed matrices with all takes 2R²m operations for R representations of
+m = n(n + 1)/2 numbers (of few representations symmetry saves no time), at most at the rate of a float32 product of two
+large square matrices in the same run.  The whole (Gram matrices, invariants, p-values and all) is compared with
+whatever of rsatoolbox, pytorch-cka, repsim and shesha-geometry is installed, extrapolated from a few pairs.
 
 Run: ``python benchmarks/alignment.py [--count R] [--items N] [--units P]``; ``--many 2000`` measures the memory of so
 many representations in a process of its own, within ``--memory``.
@@ -23,12 +23,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 import syzygy
 from syzygy.alignment.calibration import compared
 from syzygy.alignment.plan import plan
 from syzygy.alignment.shelf import Shelf
 from syzygy.linalg import FLOAT32, centred, u_centred
+from syzygy.linalg.work import ROWS
 from syzygy.measures import CKA
 from syzygy.representations import Representation, Representations
 
@@ -55,8 +57,7 @@ def stages(count: int, items: int, units: int) -> None:
     for index in range(count):
         shelf.put(index, one.prepare(x[index % len(x)], FLOAT32))
     prepared = shelf.some(range(count))
-    a = drawn(0, 2048, 2048)
-    b = a[::-1].copy()
+    a, b = (torch.from_numpy(drawn(i, 4096, 4096)) for i in range(2))
     flops, products, scored = 2.0 * len(a) ** 3, [], []
     for _ in range(5):  # by turns, for a shared machine is not always as fast
         products.append(timed(lambda: a @ b, 1)[0])
@@ -71,8 +72,17 @@ def stages(count: int, items: int, units: int) -> None:
           f"{calibrated:.3f} s")  # fmt: skip
     print(f"    a loop of vdot: {loop:.2f} s, {loop / min(scored):.1f} times as long, {loop / calibrated:.1f} times "
           "that with chance")  # fmt: skip
-    reached, possible = count**2 * m / min(scored) / 1e9, flops / min(products) / 1e9
+    done = 2 * m * sum(len(a) * len(b) for a, b in blocks(count))
+    reached, possible = done / min(scored) / 1e9, flops / min(products) / 1e9
     print(f"    {reached:.0f} of {possible:.0f} GFLOP/s of a large product: {reached / possible:.0%}")
+
+
+def blocks(count: int) -> list[tuple[range, range]]:
+    """Give the products that are made of all with all: halves down to ROWS, without what symmetry gives."""
+    if count <= ROWS:
+        return [(range(count), range(count))]
+    half = count // 2
+    return [(range(half), range(count - half)), *blocks(half), *blocks(count - half)]
 
 
 def whole(count: int, items: int, units: int) -> None:
@@ -84,7 +94,7 @@ def whole(count: int, items: int, units: int) -> None:
     pairs = count * (count - 1) // 2
     for name, peer in PEERS.items():
         try:
-            took, what = peer(list(given.values())[:6], pairs)
+            took, what = peer(list(given.values())[:8], pairs)
         except ImportError:
             print(f"    {name} is not installed")
         except Exception as wrong:
@@ -102,20 +112,26 @@ def rsatoolbox(x: list[np.ndarray], pairs: int) -> tuple[float, str]:
     return making / len(x) * count + comparing / len(x) ** 2 * pairs, "whitened cosine"
 
 
-def calibrated_similarity(x: list[np.ndarray], pairs: int) -> tuple[float, str]:
-    cka = importlib.import_module("calibrated_similarity").cka_linear
-    return timed(lambda: cka(x[0], x[1]))[0] * pairs, "linear CKA"
-
-
 def pytorch_cka(x: list[np.ndarray], pairs: int) -> tuple[float, str]:
-    """Its inner function alone, over Gram matrices that are all at hand: a bound from below."""
-    torch, core = importlib.import_module("torch"), importlib.import_module("cka.core")
-    grams = [torch.from_numpy(each @ each.T) for each in x]
-    return timed(lambda: core.hsic(grams[0], grams[1]))[0] * pairs, "HSIC of Gram matrices at hand"
+    torch, cka = importlib.import_module("torch"), importlib.import_module("cka")
+    a, b = (torch.from_numpy(each) for each in x[:2])
+    return timed(lambda: cka.cka_from_features(a, b))[0] * pairs, "pair by pair"
+
+
+def repsim(x: list[np.ndarray], pairs: int) -> tuple[float, str]:
+    """All pairs in one call, written in C++; what it does for each representation is timed as a part of its pairs."""
+    cka = importlib.import_module("repsim").cka
+    wide = [each.astype(np.float64) for each in x]
+    return timed(lambda: cka(wide, "linear", "gretton"), 1)[0] / (len(x) * (len(x) - 1) / 2) * pairs, "all at once"
+
+
+def shesha(x: list[np.ndarray], pairs: int) -> tuple[float, str]:
+    sim = importlib.import_module("shesha").sim
+    return timed(lambda: sim.cka_linear(x[0], x[1]))[0] * pairs, "pair by pair, in feature space"
 
 
 PEERS: dict[str, Callable[[list[np.ndarray], int], tuple[float, str]]] = {
-    "rsatoolbox": rsatoolbox, "calibrated-similarity": calibrated_similarity, "pytorch-cka": pytorch_cka,
+    "rsatoolbox": rsatoolbox, "pytorch-cka": pytorch_cka, "repsim": repsim, "shesha-geometry": shesha,
 }  # fmt: skip
 
 

@@ -294,6 +294,9 @@ def test_a_folder_with_something_else_is_refused(tmp_path):
     (tmp_path / "diary.txt").write_text("dear")
     with pytest.raises(RunError, match=r"holds something else, as diary\.txt; choose an empty folder"):
         syzygy.align(some(), out=tmp_path)
+    assert [one.name for one in tmp_path.iterdir()] == ["diary.txt"]
+    with pytest.raises(RunError, match="is a file, and a comparison is kept in a folder"):
+        syzygy.align(some(), out=tmp_path / "diary.txt")
 
 
 def test_a_folder_in_use_is_refused(tmp_path):

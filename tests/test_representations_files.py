@@ -148,6 +148,7 @@ def test_a_run(run):
 
 def test_a_folder_of_trajectories_or_one_of_them(run):
     assert len(Representations.of(run / "trajectories")) == 6
+    assert Representations.of(FolderStore(run / "trajectories")).names == Representations.of(run / "trajectories").names
     one, other = sorted((run / "trajectories").iterdir())
     assert len(Representations.of(one)) + len(Representations.of(other)) == 6
 

@@ -107,8 +107,8 @@ def formed(measure: Measure, shape: tuple[int, int, int], measures: int, setting
 
 
 def answered(count: int, measures: int, settings: Settings) -> int:
-    """Give the bytes of all answers."""
-    return 8 * count**2 * measures * (KNOWN + (ENDS if settings.bootstrap else 0))
+    """Give the bytes of all answers: as they are found, and again as they are put together."""
+    return 2 * 8 * count**2 * measures * (KNOWN + (ENDS if settings.bootstrap else 0))
 
 
 def preparing(measure: Measure, items: int, units: int, settings: Settings) -> int:

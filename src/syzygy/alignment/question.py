@@ -50,13 +50,16 @@ def alone(folder: Path, question: Mapping[str, Any]) -> Iterator[None]:
     RunError
         It holds another comparison or something else, or is in use.
     """
-    path = folder / ASKED
+    path, lock = folder / ASKED, folder / "compare.lock"
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file, and a comparison is kept in a folder; choose another name")
     folder.mkdir(parents=True, exist_ok=True)
+    strange = [one.name for one in folder.iterdir() if one != lock]
+    if strange and not path.is_file():
+        raise RunError(f"{folder} holds something else, as {strange[0]}; choose an empty folder")
     try:
-        with FileLock(folder / "compare.lock", timeout=0):
+        with FileLock(lock, timeout=0):
             if not path.is_file():
-                if strange := [one.name for one in folder.iterdir() if one.name != "compare.lock"]:
-                    raise RunError(f"{folder} holds something else, as {strange[0]}; choose an empty folder")
                 write_text(path, json.dumps(question, indent=1, ensure_ascii=False))
             elif differ := _differences(path, question):
                 raise RunError(f"{folder} holds another comparison ({differ} differ); choose another folder")

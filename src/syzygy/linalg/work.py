@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 COLUMNS: Final = 32768
 
 #: Products of a matrix with its own transpose are halved down to so many rows; smaller ones cost more than they save.
-ROWS: Final = 128
+ROWS: Final = 256
 
 #: The working precisions.
 Precision = Literal["float32", "float64"]

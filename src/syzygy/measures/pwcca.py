@@ -75,7 +75,9 @@ def pwcca(x: ArrayLike, y: ArrayLike, *, tolerance: float = TOLERANCE) -> float:
 
     The original definition of Morcos, Raghu & Bengio (2018): with h_i the canonical directions of ``x`` among the
     items and x_j its centred units, correlation i has the weight Σ_j |⟨h_i, x_j⟩|.  Weights are always those of ``x``:
-    it is not symmetric.  Programs differ in this; some take the narrower one's weights.
+    it is not symmetric.  Programs differ in this; some take the narrower one's weights.  Where the ranks of both add
+    up to n or more for n items, two or more correlations are 1, their directions are not determined, and neither are
+    the weights: the third digit is then arbitrary.
 
     Parameters
     ----------

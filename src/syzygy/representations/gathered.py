@@ -17,6 +17,7 @@ from syzygy.representations.labelled import joined, labelled
 from syzygy.representations.recorded import Record, Steps, recorded, stored
 from syzygy.representations.representation import Representation
 from syzygy.representations.zarrs import is_zarr, zarrs
+from syzygy.store import FolderStore
 from syzygy.trajectory import Trajectory
 
 #: How files are opened, by the end of their name.
@@ -40,6 +41,8 @@ def gathered(given: Any, layers: Sequence[str] | None = None, steps: Steps = "la
     """
     if isinstance(given, str | Path):
         return _of_path(Path(given), "", layers, steps)
+    if isinstance(given, FolderStore):
+        return _of_path(given.folder, "", layers, steps)
     if isinstance(given, Trajectory | Representation | xr.DataArray | xr.Dataset):
         return _named("", given, layers, steps)
     if isinstance(given, Mapping):

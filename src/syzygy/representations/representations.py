@@ -101,8 +101,8 @@ class Representations(Sequence[Representation]):
             A dictionary from names to arrays ``(item, unit)`` (or to anything below); a list of arrays; an array
             ``(representation, item, unit)``; a DataArray or Dataset of xarray with axes ``item`` and ``unit``, where
             every other axis makes several representations; a :class:`~syzygy.trajectory.Trajectory`; a file (``.npy``,
-            ``.npz``, ``.safetensors``), a ``.zarr``, the folder of a run, or a list of such paths.  Files are read
-            when they are needed.
+            ``.npz``, ``.safetensors``), a ``.zarr``, the folder of a run or a :class:`~syzygy.store.FolderStore`, or a
+            list of such paths.  Files are read when they are needed.
         layers
             Of what was recorded: names, or patterns as in ``hidden.*``; all by default.
         steps
