@@ -138,7 +138,7 @@ def _heatmap(alignment: Alignment, one: Measure) -> Figure:
         name=f"scores-{_file(one)}",
         caption=f"{one.label}: {one.about}. Left the score of every pair, right the same calibrated: 0 at chance, 1 "
         f"at best. Bright is alike.{order}{coarse} "
-        f"Chance puts this measure at {one.luck}.",
+        f"By chance: {one.luck}.",
         frame=frame,
         draw=partial(heatmaps, distance=[one.label] if one.kind == "distance" else []),
     )
