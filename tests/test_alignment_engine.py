@@ -13,6 +13,7 @@ import xarray as xr
 from filelock import FileLock
 
 import syzygy
+from processes import interruptible
 from syzygy.alignment import engine as engines
 from syzygy.alignment import layout as layouts
 from syzygy.alignment import streamed
@@ -390,7 +391,7 @@ print("finished")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_after_a_kill_finished_tiles_are_there_whole(tmp_path, how):
     out = tmp_path / "out"
-    killed = subprocess.Popen([sys.executable, "-c", SLOW, str(out)], stderr=subprocess.PIPE)
+    killed = subprocess.Popen([sys.executable, "-c", SLOW, str(out)], stderr=subprocess.PIPE, preexec_fn=interruptible)  # noqa: PLW1509
     while len(list(out.glob("tiles/0/*.safetensors"))) < 5:
         time.sleep(0.01)
         assert killed.poll() is None

@@ -1,6 +1,6 @@
 """What a comparison will take, said before it starts."""
 
-import time
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +13,9 @@ from syzygy.alignment.shelf import Shelf
 from syzygy.errors import SpecificationError, UnknownName
 from syzygy.measures import variants
 from syzygy.representations import Representation, Representations
+
+#: The module, whose name in the room is that of its function.
+machine = sys.modules["syzygy.alignment.plan"]
 
 
 def some(count=5, items=40, units=8):
@@ -74,25 +77,13 @@ def test_what_cannot_be_asked_cannot_be_planned():
         plan(some(), "cka", memory="10KB")
 
 
-def test_more_takes_longer():
+def test_more_takes_longer(monkeypatch):
+    """On a machine that takes a millisecond for whatever it is asked."""
+    monkeypatch.setattr(machine, "_seconds", lambda _: 1e-3)
+    machine.rate.cache_clear()
     few, many = (plan(some(count), "cka") for count in (10, 40))
     assert many.seconds > 2 * few.seconds
     drawn = [plan(some(), "procrustes", permutations=count).seconds for count in (0, 50)]
     assert drawn[1] > 5 * drawn[0]
     assert plan(some(), "cka", bootstrap=50).seconds > 5 * plan(some(), "cka").seconds
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("one", "count", "items", "units"), [
-    ("cka", 60, 800, 100), ("procrustes", 12, 300, 60), ("mutual_knn", 40, 500, 60)])  # fmt: skip
-def test_seconds_are_right_to_a_factor_of_three(one, count, items, units):
-    """The machine is shared: the better of three is taken."""
-    given, ratios = some(count, items, units), []
-    for _ in range(3):
-        expected = plan(given, one, permutations=10).seconds
-        begun = time.perf_counter()
-        syzygy.align(given, one, permutations=10)
-        ratios.append(expected / (time.perf_counter() - begun))
-        if 1 / 3 < ratios[-1] < 3:
-            return
-    pytest.fail(f"planned / measured: {ratios}")
+    machine.rate.cache_clear()

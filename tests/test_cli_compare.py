@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import syzygy
+from processes import interruptible
 from syzygy.alignment import Alignment
 from syzygy.alignment.engine import Engine
 from syzygy.store import FolderStore
@@ -136,7 +137,8 @@ def test_a_real_interrupt():
     np.savez("many.npz", **{f"r{i}": rng.normal(size=(100, 20)) for i in range(30)})
     command = [sys.executable, "-m", "syzygy.cli", "compare", "many.npz", "-m", "cka", "-m", "procrustes",
                "--permutations", "2000"]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=interruptible)  # noqa: PLW1509
     for _ in range(600):
         if list(Path("comparison").glob("tiles/0/*.safetensors")):
             break

@@ -16,6 +16,7 @@ from filelock import FileLock
 from typer.testing import CliRunner
 
 import syzygy.reproduce
+from processes import interruptible
 from syzygy.claims import Claim, Expectation, to_pandas
 from syzygy.cli import app
 from syzygy.errors import DataError, RunError, SpecificationError, UnknownName
@@ -478,8 +479,7 @@ def test_an_interrupt_keeps_what_was_trained(tmp_path):
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        # Who runs the tests in the background may have interrupts ignored, which processes inherit.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        preexec_fn=interruptible,  # noqa: PLW1509
     )
     folder = tmp_path / "reproduction-quick"
     deadline = time.monotonic() + 120

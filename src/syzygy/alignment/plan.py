@@ -106,7 +106,7 @@ def plan(
     """Say what :func:`syzygy.align` of the same arguments will take.
 
     Nothing is read but shapes.  Time follows from numbers of operations, and from a measurement on random numbers that
-    takes a second or so for each measure; it is good to a factor of three.
+    takes a second or so for each measure; it is an estimate.
 
     Raises
     ------
