@@ -127,8 +127,9 @@ def test_every_experiment_stands_in_the_page():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", advice.EXPERIMENTS)
 def test_the_numbers_of_the_page_are_those_of_the_experiment(name):
-    if name in ("items", "layers") and not os.environ.get("SYZYGY_FULL"):
-        pytest.skip("forty draws; whole with SYZYGY_FULL=1")
+    long = ("items", "layers", "changes", "training", "dominant", "width")
+    if name in long and not os.environ.get("SYZYGY_FULL"):
+        pytest.skip("takes long; whole with SYZYGY_FULL=1")
     found = advice.EXPERIMENTS[name]().to_numpy()
     # Training and p-values near a threshold differ between machines.
     assert np.array(tables(PAGE)[name]) == pytest.approx(found, abs={"training": 0.05, "layers": 0.1}.get(name, 0.02))

@@ -75,7 +75,7 @@ def layout(measure: Measure, shape: tuple[int, int, int], size: int, measures: i
         Not even one pair fits.
     """
     count, items, units = shape
-    answers = answered(count, measures, settings)
+    answers = 2 * answered(count, measures, settings)  # as they are found, and again as they are put together
     free = settings.memory - answers
     making = preparing(measure, items, units, settings)
     each, pair = _one(measure, items, units, size, settings), _pair(measure, units, settings)
@@ -102,13 +102,13 @@ def formed(measure: Measure, shape: tuple[int, int, int], measures: int, setting
         As :func:`layout`.
     """
     count, items, units = shape
-    needed = answered(count, measures, settings) + preparing(measure, items, units, settings)
+    needed = 2 * answered(count, measures, settings) + preparing(measure, items, units, settings)
     return in_feature_space(measure, items, units, fits=needed < settings.memory)
 
 
 def answered(count: int, measures: int, settings: Settings) -> int:
-    """Give the bytes of all answers: as they are found, and again as they are put together."""
-    return 2 * 8 * count**2 * measures * (KNOWN + (ENDS if settings.bootstrap else 0))
+    """Give the bytes of all answers."""
+    return 8 * count**2 * measures * (KNOWN + (ENDS if settings.bootstrap else 0))
 
 
 def preparing(measure: Measure, items: int, units: int, settings: Settings) -> int:
