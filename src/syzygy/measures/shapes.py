@@ -57,6 +57,10 @@ class _Shapes(Factors):
         """Give the cosine."""
         return np.asarray(np.minimum(values.sum(axis=-1) / np.sqrt(left * right), 1))
 
+    def factor(self, x: Array) -> Array:
+        """Centre, and turn into principal axes."""
+        return rotated(x)
+
     def block(self, left: Sequence[Prepared], right: Sequence[Prepared] | None = None, work: Work = FLOAT64) -> Array:
         """Give cosines or distances; those of nearly the same configurations from what is left between them."""
         cosine = super().block(left, right, work)
@@ -88,10 +92,6 @@ class Procrustes(_Shapes):
         """Their Euclidean distance is of configurations that are not of norm one."""
         return {"angular": "procrustes-distance=angular", "score": "nbs-score"}.get(self.form)
 
-    def factor(self, x: Array) -> Array:
-        """Centre, and turn into principal axes."""
-        return rotated(x)
-
 
 @dataclass(frozen=True)
 class Bures(_Shapes):
@@ -107,10 +107,6 @@ class Bures(_Shapes):
     def alias(self) -> str | None:
         """Their Bures distance is of kernels that are not of trace one."""
         return {"angular": "nbs-distance=angular", "score": "nbs-score"}.get(self.form)
-
-    def factor(self, x: Array) -> Array:
-        """Give a factor of the centred kernel."""
-        return rotated(x)
 
 
 @dataclass(frozen=True)
