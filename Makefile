@@ -12,7 +12,7 @@ demo: .venv/installed
 	@$(BIN)/syzygy run studies/digits.toml --out runs
 
 test: .venv/developed
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: .venv/developed
 	@$(BIN)/ruff check .
@@ -26,8 +26,10 @@ check: .venv/developed
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
+# silero-vad is a small pretrained network for the tests; nothing of its code is used, nor of what that needs.
 .venv/developed: .venv/installed
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps silero-vad
 	@touch $@
 
 clean:

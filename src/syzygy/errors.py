@@ -52,7 +52,7 @@ class UnknownName(SpecificationError):
     def _suggest(self) -> str:
         if not self.known:
             return "there are none"
-        near = difflib.get_close_matches(self.name, self.known, n=4, cutoff=0.5)
+        near = difflib.get_close_matches(str(self.name), self.known, n=4, cutoff=0.5)
         near_text = f"did you mean {', '.join(near)}? " if near else ""
         shown = ", ".join(self.known[:24]) + (" …" if len(self.known) > 24 else "")
         return f"{near_text}known: {shown}"
@@ -80,3 +80,14 @@ class RunError(SyzygyError):
 
 class Diverged(SyzygyError):
     """Every network of a run left the finite numbers."""
+
+
+def reason(failed: BaseException) -> str:
+    r"""Give the first line of what someone else's code raised, or its name where it said nothing.
+
+    Examples
+    --------
+    >>> reason(OSError("no such place\ntry another")), reason(KeyError())
+    ('no such place', 'KeyError')
+    """
+    return next((line.strip() for line in str(failed).splitlines() if line.strip()), type(failed).__name__)
