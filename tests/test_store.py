@@ -283,6 +283,7 @@ def test_a_folder_appears_only_when_it_is_complete_and_replaces_an_older_one(tmp
         ({"loss": np.zeros((3, 3))}, r"loss must be .* = \(2, 3\), got \(3, 3\)"),
         ({"outputs": np.zeros((2, 3, 5, 2))}, r"outputs must be .* = \(2, 3, 4, 2\), got \(2, 3, 5, 2\)"),
         ({"outputs": np.zeros((2, 3, 4))}, r"outputs must be .* = \(2, 3, 4, 2\), got \(2, 3, 4\)"),
+        ({"outputs": np.zeros((2, 3, 4, 3))}, r"outputs must be .* = \(2, 3, 4, 2\), got \(2, 3, 4, 3\)"),
         ({"steps": [0, 1]}, r"outputs must be .* = \(2, 2, 4, 2\), got \(2, 3, 4, 2\)"),
         ({"seeds": [0]}, r"outputs must be .* = \(1, 3, 4, 2\), got \(2, 3, 4, 2\)"),
         ({"items": ["a"]}, r"outputs must be .* = \(2, 3, 1, 2\), got"),

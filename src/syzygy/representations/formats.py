@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -27,10 +27,18 @@ Found = tuple[list[Representation], list[str]]
 ITEMS: Final = "items"
 
 
+class Header(NamedTuple):
+    """What a ``.npy`` file says of its array."""
+
+    shape: tuple[int, ...]
+    fortran_order: bool
+    dtype: np.dtype[Any]
+
+
 def npy(path: Path) -> Found:
     """Open an array in a ``.npy`` file."""
     with reading(path), path.open("rb") as file:
-        shape = _described(file, path.stat().st_size, str(path))
+        shape = described(file, path.stat().st_size, str(path)).shape
     read = partial(np.load, path, allow_pickle=False)
     return [Representation("", unchanged(path)(read), shape, where={"file": str(path)})], []
 
@@ -42,7 +50,7 @@ def npz(path: Path) -> Found:
         for member in archive.infolist():
             name = member.filename.removesuffix(".npy")
             with archive.open(member) as file:
-                shapes[name] = _described(file, member.file_size, f"{name} of {path}")
+                shapes[name] = described(file, member.file_size, f"{name} of {path}").shape
     read = partial(_member, path)
     items = None
     if ITEMS in shapes:
@@ -92,18 +100,26 @@ def _tensor(path: Path, name: str) -> NDArray[Any]:
     return np.array(tensor.numpy())
 
 
-def _described(file: IO[bytes], size: int, what: str) -> tuple[int, ...]:
-    """Read the header of a ``.npy`` file of so many bytes, and give the shape."""
+def described(file: IO[bytes], size: int, what: str) -> Header:
+    """Read the header of a ``.npy`` file of so many bytes, and stand behind it.
+
+    Raises
+    ------
+    DataError
+        It is empty, truncated, or holds objects.
+    ValueError
+        It is something else.
+    """
     if not size:
         raise DataError(f"{what} is empty")
     version = npy_format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"its version {version[0]}.{version[1]} of the format is for fields with names")
-    header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-    shape, _, dtype = header(file)
-    if dtype.hasobject:
+    read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+    header = Header(*read(file))
+    if header.dtype.hasobject:
         raise DataError(f"{what} holds objects, which are never unpickled; save real numbers")
-    expected = file.tell() + dtype.itemsize * int(np.prod(shape, dtype=object))
+    expected = file.tell() + header.dtype.itemsize * int(np.prod(header.shape, dtype=object))
     if size < expected:
         raise DataError(f"{what} is truncated: {size} bytes of {expected}")
-    return tuple(shape)
+    return header

@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from syzygy.errors import DataError, ShapeError, SpecificationError
+from syzygy.journal import METADATA, is_journal, opened
 from syzygy.representations.formats import Found, npy, npz, safetensors
 from syzygy.representations.labelled import joined, labelled
 from syzygy.representations.recorded import Record, Steps, recorded, stored
@@ -89,7 +90,12 @@ def _named(name: str, one: Any, layers: Sequence[str] | None, steps: Steps) -> F
 
 
 def _of_path(path: Path, name: str, layers: Sequence[str] | None, steps: Steps) -> Found:
-    """Open a file or folder.  A lone array is called by the file, several by their own names if the file is alone."""
+    """Open a file or folder.  A lone array is called by the file, several by their own names if the file is alone.
+
+    The network of a recording is called by its folder, so that networks of several recordings are told apart.
+    """
+    if is_journal(path):
+        return recorded([Record.growing(opened(path).path, name or path.resolve().name)], layers, steps)
     if path.is_dir():
         found, left_out = _of_folder(path, layers, steps)
     elif not path.exists():
@@ -104,8 +110,11 @@ def _of_path(path: Path, name: str, layers: Sequence[str] | None, steps: Steps) 
 def _of_folder(folder: Path, layers: Sequence[str] | None, steps: Steps) -> Found:
     if is_zarr(folder):
         if _is_trajectory(folder):
-            return recorded([Record.at(folder)], layers, steps)
+            grows = (folder / METADATA).is_file()
+            return recorded([Record.growing(folder) if grows else Record.at(folder)], layers, steps)
         return zarrs(folder)
+    if journals := sorted(one for one in folder.iterdir() if is_journal(one)):
+        return recorded([Record.growing(opened(one).path, one.name) for one in journals], layers, steps)
     if records := stored(folder):
         return recorded(records, layers, steps)
     what = "is empty" if not any(folder.iterdir()) else "is neither a run, nor Zarr"

@@ -3,9 +3,9 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from syzygy.axes import STEP
 from syzygy.errors import DataError, SpecificationError, UnknownName
+from syzygy.journal import counted
 from syzygy.recording import Schedule
 from syzygy.representations.formats import Found
 from syzygy.representations.labelled import joined
@@ -32,7 +33,11 @@ TREES: Final = "*.zarr"
 
 @dataclass(frozen=True)
 class Record:
-    """Networks of one architecture, recorded while they learned; ``read(layer, network, step)`` gives what was seen."""
+    """Networks of one architecture, recorded while they learned.
+
+    ``items(layer)`` names a layer's items, ``units(layer)`` counts its units, ``read(layer, network, place)`` gives
+    what was seen at a place among the steps, and ``watched(layer, place)`` makes that refuse files that have changed.
+    """
 
     name: str
     layers: tuple[str, ...]
@@ -40,16 +45,16 @@ class Record:
     seeds: tuple[int, ...]
     gains: tuple[float, ...]
     fates: tuple[str, ...]
-    items: tuple[str, ...]
+    items: Callable[[str], tuple[str, ...]]
     loss: NDArray[Any]
     units: Callable[[str], int]
     read: Callable[[str, int, int], NDArray[Any]]
     file: Path | None = None
-    watched: Callable[[Read], Read] = lambda read: read
+    watched: Callable[[str, int], Callable[[Read], Read]] = lambda _layer, _place: lambda read: read
 
     @classmethod
     def of(cls, trajectory: Trajectory, name: str = "") -> Self:
-        """Take a trajectory in memory."""
+        """Take a trajectory in memory, or one that is read when it is asked."""
         return cls(
             name or _called(trajectory.about),
             trajectory.layers,
@@ -57,11 +62,22 @@ class Record:
             tuple(trajectory.seeds.tolist()),
             tuple(trajectory.gains.tolist()),
             trajectory.fates,
-            trajectory.items,
+            cache(trajectory.items_of),
             trajectory.loss,
-            lambda layer: int(trajectory.tree[LAYERS][layer]["representation"].shape[-1]),
-            lambda layer, network, step: trajectory.representation(layer)[network, step],
+            trajectory.units_of,
+            trajectory.seen,
         )
+
+    @classmethod
+    def growing(cls, path: Path, name: str = "") -> Self:
+        """Open a journal's trajectory, which may be growing: steps that are there stay as they are."""
+        tree = counted(path)
+
+        def watched(layer: str, place: int) -> Callable[[Read], Read]:
+            return unchanged(path, tree.files_of(layer, place))
+
+        found = cls.of(tree.trajectory, name)
+        return replace(found, loss=np.full_like(found.loss, np.nan), file=path, watched=watched)
 
     @classmethod
     def at(cls, folder: Path, name: str = "") -> Self:
@@ -70,6 +86,7 @@ class Record:
         with reading(folder):
             layers = tuple(json.loads(group.attrs[LAYERS]))
             arrays = {layer: group[f"{LAYERS}/{layer}/representation"] for layer in layers}
+            items = tuple(json.loads(group.attrs["items"]))
             return cls(
                 name or _called(json.loads(group.attrs["about"])),
                 layers,
@@ -77,12 +94,12 @@ class Record:
                 tuple(group["seed"][:].tolist()),
                 tuple(group["gain"][:].tolist()),
                 tuple(json.loads(group.attrs["fates"])),
-                tuple(json.loads(group.attrs["items"])),
+                lambda _layer: items,
                 group["loss"][:],
                 lambda layer: int(arrays[layer].shape[-1]),
                 lambda layer, network, step: np.asarray(arrays[layer][network, step]),
                 folder,
-                watched,
+                lambda _layer, _place: watched,
             )
 
 
@@ -171,10 +188,11 @@ def picked(recorded_at: NDArray[np.int64], asked: Steps) -> Iterator[int]:
 def _of_network(
     record: Record, network: int, name: str, layers: Sequence[str], steps: Steps
 ) -> Iterator[Representation]:
-    there = np.flatnonzero(np.isfinite(record.loss[network]))  # what it did not live to see is no number
-    if not len(there):
-        return
+    # What a network did not live to see has no loss; where nobody told any, all of it is there.
+    told = np.flatnonzero(np.isfinite(record.loss[network]))
+    there = np.arange(told[-1] + 1 if len(told) else len(record.steps))
     for layer in (layer for layer in layers if layer in record.layers):
+        items = record.items(layer)
         for place in there[list(picked(record.steps[there], steps))]:
             read = partial(record.read, layer, network, int(place))
             where = {
@@ -186,9 +204,9 @@ def _of_network(
             } | ({} if record.file is None else {"file": str(record.file)})
             yield Representation(
                 joined(name, layer, f"step {record.steps[place]}"),
-                record.watched(read),
-                (len(record.items), record.units(layer)),
-                record.items,
+                record.watched(layer, int(place))(read),
+                (len(items), record.units(layer)),
+                items,
                 where,
             )
 

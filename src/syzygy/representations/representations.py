@@ -11,6 +11,7 @@ from syzygy.errors import DataError, ShapeError, SpecificationError
 from syzygy.measures import Measure
 from syzygy.measures.measure import checked
 from syzygy.representations.gathered import gathered
+from syzygy.representations.grouped import grouped
 from syzygy.representations.recorded import Steps
 from syzygy.representations.representation import Representation
 
@@ -90,6 +91,21 @@ class Representations(Sequence[Representation]):
             raise DataError(f"{one.name} was {one.shape} when it was opened, and is {np.shape(array)}")
         finite, order = checked(array, one.name, measure), self._orders[index]
         return finite if order is None else finite[order]
+
+    def by_network(self) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """Read all, as layers of networks: from network to layer to ``(item, unit)``.
+
+        As :func:`~syzygy.representations.grouped.grouped` says.
+
+        Raises
+        ------
+        SpecificationError
+            A layer of a network at several steps.
+        ShapeError, DataError
+            As :meth:`values`.
+        """
+        places = grouped(self._some)
+        return {name: {layer: self.values(place) for layer, place in some.items()} for name, some in places.items()}
 
     @classmethod
     def of(cls, given: Any, *, layers: Sequence[str] | None = None, steps: Steps = "last") -> "Representations":

@@ -3,7 +3,7 @@
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,9 @@ from safetensors import SafetensorError
 
 from syzygy.errors import DataError
 from syzygy.interrupts import interrupts_wait
+from syzygy.journal import contained
+
+__all__ = ["DAMAGE", "Read", "contained", "reading", "unchanged"]
 
 #: What libraries raise for files that are damaged, or are not what their name says.
 DAMAGE: Final = (
@@ -42,12 +45,13 @@ def reading(path: Path) -> Iterator[None]:
         ) from damaged
 
 
-def unchanged(path: Path) -> Callable[[Read], Read]:
+def unchanged(path: Path, files: Iterable[Path] | None = None) -> Callable[[Read], Read]:
     """Remember a file or folder as it is now; give what makes readers refuse what they read once it has changed.
 
-    Sizes and times of change are compared, of every file in a folder.
+    Sizes and times of change are compared: of every file in a folder, or only of those that are given.
     """
-    before = _state(path)
+    some = None if files is None else tuple(files)
+    before = _state(path, some)
 
     def watching(read: Read) -> Read:
         def guarded() -> NDArray[Any]:
@@ -57,7 +61,7 @@ def unchanged(path: Path) -> Callable[[Read], Read]:
                     array = read()
             except DataError as mistake:
                 failed = mistake
-            if _state(path) != before:  # which explains any damage, and is said first
+            if _state(path, some) != before:  # which explains any damage, and is said first
                 raise DataError(f"{path} changed while it was compared; begin again when it is finished") from failed
             if failed:
                 raise failed
@@ -68,26 +72,8 @@ def unchanged(path: Path) -> Callable[[Read], Read]:
     return watching
 
 
-def contained(folder: Path) -> None:
-    """Refuse a folder with links that lead out of it: what a stranger sends shall not read one's other files.
-
-    Raises
-    ------
-    DataError
-        There is such a link.
-    """
-    home = folder.resolve()
-    for place, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            entry = Path(place, name)
-            if entry.is_symlink() and not entry.resolve().is_relative_to(home):
-                raise DataError(f"{entry} is a link that leads out of {folder}; copy what it points at")
-
-
-def _state(path: Path) -> tuple[tuple[str, int, int], ...]:
-    if not path.is_dir():
-        files = [path] if path.exists() else []
-    else:
+def _state(path: Path, files: Iterable[Path] | None) -> tuple[tuple[str, int, int], ...]:
+    if files is None and path.is_dir():
         files = sorted(Path(place, name) for place, _, names in os.walk(path) for name in names)
-    known = ((file, file.stat()) for file in files)
+    known = ((file, file.stat()) for file in files or [path] if file.exists())
     return tuple((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in known)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from syzygy.axes import ITEM, UNIT
 from syzygy.errors import DataError
+from syzygy.journal import contained
 from syzygy.representations.formats import ITEMS, Found
 from syzygy.representations.labelled import separate
 from syzygy.representations.representation import Representation
-from syzygy.representations.unchanged import contained, reading, unchanged
+from syzygy.representations.unchanged import reading, unchanged
 
 #: Files that say what a folder of Zarr is.
 GROUP: Final = ".zgroup"
