@@ -15,6 +15,7 @@ from syzygy.claims import Claim, Expectation
 from syzygy.fitting import Fit, PairCurves, average_rates, fit_pairs, from_other_networks, pair_curves
 from syzygy.linearisation import Linearisation, kernel_drift, linearise, tangent_kernel
 from syzygy.networks import Setting, catalogue, setting
+from syzygy.recorder import HuggingFaceRecorder, LightningRecorder, Recorder, record_series
 from syzygy.recording import Schedule, every, log_spaced
 from syzygy.regimes import regime_map
 from syzygy.representations import Representation, Representations
@@ -50,6 +51,8 @@ __all__ = [
     "ExactTheory",
     "Expectation",
     "Fit",
+    "HuggingFaceRecorder",
+    "LightningRecorder",
     "Linearisation",
     "ManyState",
     "ManyTheory",
@@ -57,6 +60,7 @@ __all__ = [
     "PairCurves",
     "PairState",
     "PairTheory",
+    "Recorder",
     "Representation",
     "Representations",
     "Reproduction",
@@ -81,6 +85,7 @@ __all__ = [
     "log_spaced",
     "mnist",
     "pair_curves",
+    "record_series",
     "regime_map",
     "run",
     "setting",
