@@ -86,8 +86,8 @@ def test_a_dry_run_starts_nothing():
     text = done("compare", "a.npy", "b.npz", "-m", "cka", "--dry-run").stdout.splitlines()
     assert text[0] == "3 representations of 30 items, 3 pairs"
     assert text[1].split()[0] == "cka"
-    assert "GB of memory" in text[-1]
-    assert "GB of disk" in text[-1]
+    assert "B of memory" in text[-1]
+    assert "B of disk" in text[-1]
     said = json.loads(done("compare", "a.npy", "b.npz", "-m", "cka", "--dry-run", "--json").stdout)
     assert {"seconds", "memory", "disk", "tiles", "shares"} < set(said)
     assert said["tiles"] == 1

@@ -185,7 +185,7 @@ def test_weights_that_are_nowhere_are_named_with_the_places_and_what_to_do(timm,
     with pytest.raises(DataError, match=says):
         published(NAME, tmp_path if folder else None)
     with pytest.raises(DataError, match=r"timm publishes none under this name; put resnet18_nowhere\.safetensors"):
-        ours._found("resnet18_nowhere", {}, tmp_path)
+        ours.found("resnet18_nowhere", {}, tmp_path)
 
 
 def test_weights_of_another_network_and_damaged_ones_are_refused(timm, tmp_path):

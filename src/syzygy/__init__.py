@@ -12,6 +12,7 @@ from importlib.metadata import version as _version
 from syzygy import measures as measures
 from syzygy.alignment import Alignment, align
 from syzygy.claims import Claim, Expectation
+from syzygy.extraction import extract
 from syzygy.fitting import Fit, PairCurves, average_rates, fit_pairs, from_other_networks, pair_curves
 from syzygy.linearisation import Linearisation, kernel_drift, linearise, tangent_kernel
 from syzygy.networks import Setting, catalogue, setting
@@ -78,6 +79,7 @@ __all__ = [
     "catalogue",
     "digits",
     "every",
+    "extract",
     "fit_pairs",
     "from_other_networks",
     "kernel_drift",

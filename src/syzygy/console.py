@@ -52,10 +52,10 @@ def say_plan(plan: Plan, processes: int) -> None:
             print(f"{name:<24} {len(some):>4} trainings, at most {took} of one core", file=sys.stderr)
     for name, why in plan.trouble.items():
         complain(f"{name} cannot be run: {why}")
-    memory = f", {plan.memory * processes / 1e9:.1f} GB of memory" if plan.memory else ""
+    memory = f", {size(plan.memory * processes)} of memory" if plan.memory else ""
     print(
         f"training takes at most {duration(plan.seconds(processes))} in {processes} process{'es' * (processes > 1)}"
-        f"{memory}, {plan.bytes / 1e9:.1f} GB of disk before compression",
+        f"{memory}, {size(plan.bytes)} of disk before compression",
         file=sys.stderr,
     )
 
@@ -71,6 +71,20 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def size(count: float) -> str:
+    """Say how many bytes something takes.
+
+    Examples
+    --------
+    >>> size(180_400), size(1.7e9), size(25)
+    ('180 kB', '1.7 GB', '25 bytes')
+    """
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= unit:
+            return f"{count / unit:.{0 if count >= 10 * unit else 1}f} {name}"
+    return f"{count:.0f} bytes"
 
 
 def spoken(result: Result) -> str:

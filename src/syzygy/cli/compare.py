@@ -11,7 +11,7 @@ from rich.console import Console
 from syzygy.alignment import align, plan
 from syzygy.cli.command import Json, command
 from syzygy.comparison import comparison
-from syzygy.console import complain, duration, print_json, share_bar, spoken
+from syzygy.console import complain, duration, print_json, share_bar, size, spoken
 from syzygy.errors import RunError, SpecificationError
 from syzygy.report import write_report
 from syzygy.representations import Representations, Steps
@@ -101,5 +101,5 @@ def _say_plan(some: Representations, measures: Any, settings: dict[str, Any], as
     for share in planned.shares:
         took = f"preparing {duration(share.preparing)}, comparing {duration(share.comparing)}"
         print(f"  {share.measure:<24} {took}, {share.tiles} tile{'s' * (share.tiles != 1)}")
-    print(f"about {duration(planned.seconds)}, {planned.memory / 1e9:.2g} GB of memory beside the interpreter's, "
-          f"{planned.disk / 1e9:.2g} GB of disk")  # fmt: skip
+    print(f"about {duration(planned.seconds)}, {size(planned.memory)} of memory beside the interpreter's, "
+          f"{size(planned.disk)} of disk")  # fmt: skip

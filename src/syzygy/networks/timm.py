@@ -1,7 +1,9 @@
 """Published architectures, and their published weights, through the timm library."""
 
+import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from syzygy.errors import DataError, SpecificationError, UnknownName
+from syzygy.errors import DataError, SpecificationError, UnknownName, reason
 
 #: What the type of such a network begins with; the name that timm knows it by follows.
 PREFIX = "timm:"
@@ -47,7 +49,7 @@ class Timm(nn.Module):
             raise SpecificationError(
                 f"{PREFIX}{model} sees square images of {CHANNELS} channels; the task gives {input_dim} numbers an item"
             )
-        self.body = _created(model)
+        self.body = created(model, num_classes=0)
         self.readout = nn.Linear(self.body.num_features, output_dim)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -73,8 +75,8 @@ def published(model: str, folder: Path | None) -> dict[str, Tensor]:
     DataError
         No weights, or those of another network.
     """
-    body = _created(model)
-    path = _found(model, body.pretrained_cfg, folder)
+    body = created(model, num_classes=0)
+    path = found(model, body.pretrained_cfg, folder)
     try:
         held = load_file(path)
     except (SafetensorError, OSError) as damaged:
@@ -87,8 +89,23 @@ def published(model: str, folder: Path | None) -> dict[str, Tensor]:
     return {f"body.{name}": held[name] for name in wanted}  # the head stays behind
 
 
-def _found(model: str, told: Mapping[str, Any], folder: Path | None) -> Path:
-    """Find the weights in the folder, or fetch them."""
+def found(model: str, told: Mapping[str, Any], folder: Path | None) -> Path:
+    """Find the published weights of a model in a folder, or fetch them.
+
+    Parameters
+    ----------
+    model
+        As timm names it, with the tag of its weights.
+    told
+        Its ``pretrained_cfg``.
+    folder
+        As for :func:`published`.
+
+    Raises
+    ------
+    DataError
+        No weights.
+    """
     places = [folder / sub / f"{model}.safetensors" for sub in ("", "timm")] if folder else []
     for place in places:
         if place.is_file():
@@ -99,26 +116,55 @@ def _found(model: str, told: Mapping[str, Any], folder: Path | None) -> Path:
     if not hub:
         raise DataError(f"no weights of {model}: timm publishes none under this name; {advice}")
     try:
-        fetch = import_module("huggingface_hub").hf_hub_download
-        return Path(fetch(hub, WEIGHTS))
+        with quiet_hub():
+            return Path(import_module("huggingface_hub").hf_hub_download(hub, WEIGHTS))
     except Exception as failed:  # whatever a hub and the network to it may raise
-        reason = str(failed).splitlines()[0] if str(failed) else type(failed).__name__
         raise DataError(
-            f"no weights of {model}; {looked} the hub for {WEIGHTS} of {hub} ({reason}); {advice}"
+            f"no weights of {model}; {looked} the hub for {WEIGHTS} of {hub} ({reason(failed)}); {advice}"
         ) from failed
 
 
-def _created(model: str) -> Any:
-    """Make an architecture of timm with random weights and without its head."""
+@contextmanager
+def quiet_hub() -> Iterator[None]:
+    """Keep what the hub's library says of its attempts to itself; its bars remain."""
+    logger = logging.getLogger("huggingface_hub")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
     try:
-        timm = import_module("timm")
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def created(model: str, **options: Any) -> Any:
+    """Make an architecture of timm with random weights.
+
+    Parameters
+    ----------
+    model
+        As timm names it, with the tag of its weights or without.
+    **options
+        For ``timm.create_model``, such as ``num_classes=0`` for none but the body.
+
+    Raises
+    ------
+    SpecificationError
+        timm is not installed; :class:`~syzygy.errors.UnknownName` for an architecture that it lacks.
+    """
+    timm = library(model)
+    if model.partition(".")[0] not in timm.list_models() or (
+        "." in model and model not in timm.list_pretrained(model.partition(".")[0] + ".*")
+    ):
+        raise UnknownName("timm network", model, [*timm.list_models(), *timm.list_pretrained()])
+    return timm.create_model(model, pretrained=False, **options)
+
+
+def library(model: str) -> Any:
+    """Import timm for a model, or say what it takes."""
+    try:
+        return import_module("timm")
     except (ImportError, RuntimeError) as missing:  # torchvision, which timm needs, refuses another torch like this
         raise SpecificationError(
             f"{PREFIX}{model} needs the library timm, which cannot be imported ({missing}); "
             "pip install 'syzygy[transfer]', with the torchvision made for your torch"
         ) from missing
-    if model.partition(".")[0] not in timm.list_models() or (
-        "." in model and model not in timm.list_pretrained(model.partition(".")[0] + ".*")
-    ):
-        raise UnknownName("timm network", model, [*timm.list_models(), *timm.list_pretrained()])
-    return timm.create_model(model, pretrained=False, num_classes=0)
