@@ -4,7 +4,7 @@ Results go to standard output, progress to standard error.  The user's mistakes 
 interrupt in status 130; what was trained or compared until then is kept.
 """
 
-from syzygy.cli import compare, extract, known, layers, predict, studies  # noqa: F401  (each registers its commands)
+from syzygy.cli import compare, extract, fit, known, layers, predict, studies  # noqa: F401  (each registers its commands)
 from syzygy.cli.command import app
 
 __all__ = ["app", "main"]
