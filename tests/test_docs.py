@@ -23,8 +23,9 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 COMMANDS = get_command(app).commands
 THEORY = [page for page in TEXTS if page.startswith("docs/theory/") and page != "docs/theory/README.md"]
-DERIVED = [*THEORY, *(page for page, text in TEXTS.items()
-                      if page.startswith("docs/measures/") and "\n## Which formula is where\n" in text)]  # fmt: skip
+FORMULAS = ("docs/measures/", "docs/dimensions/")
+TABLED = [page for page, text in TEXTS.items() if page.startswith(FORMULAS) and "\n## Which formula is where\n" in text]
+DERIVED = [*THEORY, *TABLED]
 PLACES = ("work", "tmp", "root", "home")
 
 
@@ -176,6 +177,7 @@ def test_everything_public_has_a_docstring(name):
 #: Where the short names of a folder's pages are looked up, in this order.
 PACKAGES = {
     "docs/theory": ("syzygy.theory", "syzygy", "syzygy.fitting"),
+    "docs/dimensions": ("syzygy",),
     "docs/measures": ("syzygy.measures", "syzygy", "syzygy.chance", "syzygy.alignment", "syzygy.representations"),
 }
 

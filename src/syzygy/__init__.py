@@ -12,6 +12,8 @@ from importlib.metadata import version as _version
 from syzygy import measures as measures
 from syzygy.alignment import Alignment, align
 from syzygy.claims import Claim, Expectation
+from syzygy.comparison import universal_dimensions
+from syzygy.dimensions import UniversalDimensions
 from syzygy.extraction import extract
 from syzygy.fitting import Fit, PairCurves, average_rates, fit_pairs, from_other_networks, pair_curves
 from syzygy.linearisation import Linearisation, kernel_drift, linearise, tangent_kernel
@@ -74,6 +76,7 @@ __all__ = [
     "Task",
     "Trajectory",
     "TwoPoints",
+    "UniversalDimensions",
     "align",
     "average_rates",
     "catalogue",
@@ -98,4 +101,5 @@ __all__ = [
     "tangent_kernel",
     "train",
     "two_points",
+    "universal_dimensions",
 ]

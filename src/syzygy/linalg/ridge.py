@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from syzygy.linalg.decomposition import Decomposition
 from syzygy.linalg.gram import centred
 from syzygy.linalg.work import Precision
 
@@ -95,18 +96,12 @@ def _from_training(c: Array, folds: Folds, strengths: Array, dtype: Precision) -
 
 def _from_all(c: Array, folds: Folds, strengths: Array, dtype: Precision) -> NDArray[np.floating]:
     """Decompose once for all folds and penalties: ``E_f = (G_ff)⁻¹ G_f`` with ``G = λ(K + λ)⁻¹ − 11ᵀ/n``."""
-    n, wide = len(c), c.shape[1] >= len(c)
-    values, axes = np.linalg.eigh(c @ c.T if wide else c.T @ c)
-    values, scores = np.maximum(values, 0), axes - axes.mean(axis=0) if wide else c @ axes
+    n, parts = len(c), Decomposition.of(c)
     found, strength = np.empty((strengths.shape[1], n, n)), np.empty((n, 1))
     for matrix, several in zip(found, strengths.T, strict=True):
         for fold, one in zip(folds, several, strict=True):
             strength[fold] = one
-        if wide:  # 11ᵀ/n has been taken out of the axes
-            np.matmul(scores / (1 + values / strength), scores.T, out=matrix)
-        else:
-            np.matmul(scores / -(values + strength), scores.T, out=matrix)
-            np.add(matrix, np.eye(n) - 1 / n, out=matrix)
+        parts.residual(strength, out=matrix)
         for fold in folds:
             matrix[fold] = np.linalg.inv(matrix[np.ix_(fold, fold)]) @ matrix[fold]
     return found.astype(dtype, copy=False)
