@@ -37,6 +37,9 @@ PUBLISHED = {
     "two_layer": ("mlp", "none", 0.1, 0.01, 500, 1, 0),
 }
 
+#: Rows that the published table lacks.
+OWN = {"transformer"}
+
 BY_HAND = {
     "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
     "relu": lambda x: np.maximum(x, 0),
@@ -89,6 +92,7 @@ def test_the_catalogue_is_the_published_table():
     rows = {
         name: (r.type, r.activation, r.gain, r.learning_rate, r.width, r.depth, int(r.layer.removeprefix("hidden.")))
         for name, r in catalogue().items()
+        if name not in OWN
     }
     assert rows == PUBLISHED
     assert len(rows) == 19

@@ -1,4 +1,4 @@
-"""The catalogue: every network of the paper's settings table, and how to build one."""
+"""The catalogue: every network of the paper's settings table, a transformer, and how to build one."""
 
 import math
 import re
@@ -19,11 +19,18 @@ from syzygy.networks.layers import ACTIVATIONS, initialise
 from syzygy.networks.mlp import MLP, DropoutMLP
 from syzygy.networks.residual import Residual
 from syzygy.networks.timm import PREFIX, Timm
+from syzygy.networks.transformer import Transformer
 from syzygy.seeds import generator, stream
 
 #: Every type of network by the name that specifications use.
 TYPES: Final = MappingProxyType[str, Callable[..., nn.Module]](
-    {"mlp": MLP, "residual": Residual, "convolutional": Convolutional, "dropout": DropoutMLP}
+    {
+        "mlp": MLP,
+        "residual": Residual,
+        "convolutional": Convolutional,
+        "dropout": DropoutMLP,
+        "transformer": Transformer,
+    }
 )
 
 #: What a published architecture has settled, and stands in its setting only to fill the place.
@@ -143,7 +150,7 @@ class Setting(BaseModel):
         return max(inside, default=-1) + 1, len(names)
 
     def operations(self, input_dim: int, output_dim: int) -> int:
-        """Count the multiplications of one item's forward pass: a convolution uses each weight at every position.
+        """Count the multiplications of one item's forward pass: at every position of a map, and at every token.
 
         Raises
         ------
@@ -153,7 +160,11 @@ class Setting(BaseModel):
         counted: list[int] = []
 
         def count(module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-            positions = math.prod(output.shape[2:]) if isinstance(module, nn.Conv1d | nn.Conv2d) else 1
+            positions = 1
+            if isinstance(module, nn.Conv1d | nn.Conv2d):
+                positions = math.prod(output.shape[2:])
+            elif isinstance(module, nn.Linear):
+                positions = math.prod(output.shape[1:-1])
             counted.append(sum(p.numel() for p in module.parameters(recurse=False)) * positions)
 
         with torch.device("meta"):
@@ -177,7 +188,7 @@ def catalogue() -> Mapping[str, Setting]:
     Examples
     --------
     >>> len(catalogue()), catalogue()["default"].width
-    (19, 500)
+    (20, 500)
     """
     table = tomllib.loads((files("syzygy.networks") / "catalogue.toml").read_text(encoding="utf-8"))
     return MappingProxyType({name: Setting(name=name, **row) for name, row in table.items()})

@@ -7,8 +7,10 @@ from typing import Any, Final
 from syzygy.tasks.cifar10 import CLASSES, SIDE, cifar10
 from syzygy.tasks.context import context
 from syzygy.tasks.digits import digits
+from syzygy.tasks.fitted import fitted
 from syzygy.tasks.images import image_folder
 from syzygy.tasks.mnist import mnist
+from syzygy.tasks.noise import by_lot, noisy
 from syzygy.tasks.task import Task, labelled
 from syzygy.tasks.two_points import two_points
 from syzygy.tasks.xor import xor
@@ -23,6 +25,7 @@ TASKS: Final = MappingProxyType[str, Callable[..., Task]](
         "mnist": mnist,
         "cifar10": cifar10,
         "image-folder": image_folder,
+        "fitted": fitted,
     }
 )
 
@@ -34,6 +37,7 @@ SIZES: Final = MappingProxyType[str, Callable[[Mapping[str, Any]], tuple[int, in
         "mnist": lambda options: (options.get("size", 28) ** 2, 10),
         "cifar10": lambda options: (3 * options.get("size", SIDE) ** 2, len(CLASSES)),
         "image-folder": lambda options: (3 * options.get("size", SIDE) ** 2, 2),
+        "fitted": lambda options: (64, 10),  # noqa: ARG005  (pooled MNIST is as large)
     }
 )
 
@@ -41,12 +45,15 @@ __all__ = [
     "SIZES",
     "TASKS",
     "Task",
+    "by_lot",
     "cifar10",
     "context",
     "digits",
+    "fitted",
     "image_folder",
     "labelled",
     "mnist",
+    "noisy",
     "two_points",
     "xor",
 ]

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from syzygy.errors import SpecificationError
+from syzygy.tasks.noise import noisy
 from syzygy.tasks.task import Task, labelled
 
 
@@ -15,6 +16,8 @@ def digits(
     first: int | None = None,
     classes: Sequence[int] | None = None,
     held_out: bool = False,
+    label_noise: float = 0.0,
+    noise_seed: int = 0,
 ) -> Task:
     """8 × 8 digits, standardised over all pixels, with one-hot targets.
 
@@ -30,6 +33,8 @@ def digits(
         Use these digits alone, an output for each; by default all ten.
     held_out
         Whether the probe items are kept from training.
+    label_noise, noise_seed
+        Share of the learned items whose label is drawn again, and the seed of that; see :func:`syzygy.tasks.noisy`.
 
     Raises
     ------
@@ -50,4 +55,5 @@ def digits(
     used = np.isin(labels, chosen)
     codes = np.searchsorted(chosen, labels[used])
     names = [str(one) for one in chosen]
-    return labelled("digits", standardised[used], codes, per_class, probe_seed, first, names, held_out)
+    clean = labelled("digits", standardised[used], codes, per_class, probe_seed, first, names, held_out)
+    return noisy(clean, label_noise, noise_seed)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from syzygy.errors import DataError, SpecificationError
 from syzygy.tasks.idx import read_idx
+from syzygy.tasks.noise import noisy
 from syzygy.tasks.task import Task, labelled
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -24,6 +25,8 @@ def mnist(
     first: int | None = None,
     size: Literal[8, 28] = 28,
     held_out: bool = False,
+    label_noise: float = 0.0,
+    noise_seed: int = 0,
 ) -> Task:
     """28 × 28 digits, normalised by mean 0.1307 and deviation 0.3081, with one-hot targets.
 
@@ -46,6 +49,8 @@ def mnist(
         pixels each 3 × 3 are averaged, and all are standardised together.
     held_out
         Whether the probe items are kept from training.
+    label_noise, noise_seed
+        Share of the learned items whose label is drawn again, and the seed of that; see :func:`syzygy.tasks.noisy`.
 
     Raises
     ------
@@ -62,7 +67,9 @@ def mnist(
         raise SpecificationError(f"size of MNIST's images is 28, or 8 when pooled; got {size}")
     pixels = (images[:limit] / 255.0 - MEAN) / DEVIATION if size == 28 else _pooled(images[:limit])
     codes = labels[:limit].astype(np.int64)
-    return labelled("mnist", pixels.reshape(len(pixels), -1), codes, per_class, probe_seed, first, held_out=held_out)
+    flat = pixels.reshape(len(pixels), -1)
+    clean = labelled("mnist", flat, codes, per_class, probe_seed, first, held_out=held_out)
+    return noisy(clean, label_noise, noise_seed)
 
 
 def _pooled(images: NDArray[np.uint8]) -> NDArray[np.float64]:
