@@ -74,6 +74,14 @@ REFERENCES: Mapping[str, str] = {
         "M. Khosla and A. H. Williams. Soft Matching Distance: A metric on neural representations that captures "
         "single-neuron tuning. 2023. arXiv:2311.09466."
     ),
+    "universal-dimensions": (
+        "Z. Chen and M. F. Bonner. Universal dimensions of visual representation. Science Advances, 2025. "
+        "arXiv:2408.12804."
+    ),
+    "perfect-fitting": (
+        "Y. Sharon and Y. Dar. How Do the Architecture and Optimizer Affect Representation Learning? On the Training "
+        "Dynamics of Representations in Deep Neural Networks. 2024, revised 2025. arXiv:2405.17377."
+    ),
     "chance": (
         "F. Kazi-Aoual, S. Hitier, R. Sabatier and J.-D. Lebreton. Refined approximations to permutation tests for "
         "multivariate inference. Computational Statistics & Data Analysis, 1995."

@@ -17,11 +17,13 @@ from syzygy.studies.forecast import Forecasting
 from syzygy.studies.initialisation import Initialisation
 from syzygy.studies.mnist_pair import MnistPair
 from syzygy.studies.mnist_structure import MnistStructure
+from syzygy.studies.perfect_fitting import PerfectFitting
 from syzygy.studies.product_law import ProductLaw
 from syzygy.studies.rivals import ModelComparison
 from syzygy.studies.study import Study
 from syzygy.studies.transfer import Transfer
 from syzygy.studies.two_points import TwoPoints
+from syzygy.studies.universal_dimensions import SharedDimensions
 from syzygy.studies.universality import Universality
 from syzygy.studies.xor import Xor
 
@@ -43,6 +45,8 @@ STUDIES: Final = MappingProxyType[str, type[Study]](
         "forecast": Forecasting,
         "rivals": ModelComparison,
         "convergence": Convergence,
+        "perfect-fitting": PerfectFitting,
+        "universal-dimensions": SharedDimensions,
     }
 )
 
