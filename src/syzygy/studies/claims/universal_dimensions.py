@@ -177,9 +177,10 @@ def summary(training: pd.DataFrame, kept: pd.DataFrame, told: Mapping[str, Mappi
     ]
     for count, some in kept[kept["chosen"] == UNIVERSALLY].groupby("count"):
         other = kept[(kept["chosen"] == "variance") & (kept["count"] == count)]["kept"].mean()
+        many = f"{count} most universal dimensions" if count != 1 else "most universal dimension"
         said.append(
-            f"The {count} most universal of a layer keep {some['kept'].mean():.0%} of its similarity to held-out "
-            f"networks; the {count} of largest variance {other:.0%}."
+            f"Of its similarity to held-out networks a layer keeps {some['kept'].mean():.0%} with its {many}, "
+            f"{other:.0%} with as many of largest variance."
         )
     gaps = [value for value in told["rich_are_universal"].values() if np.isfinite(value)]
     if gaps:
