@@ -22,9 +22,10 @@ from syzygy.recording import Schedule, every, log_spaced, watched
 from syzygy.seeds import generator, stream
 from syzygy.store import FolderStore, MemoryStore
 from syzygy.tasks import Task, two_points
-from syzygy.training import Checkpoint, Job, split, train, train_zoo, versions
+from syzygy.training import Checkpoint, Job, split, train, train_zoo
 from syzygy.training.fused import fused_sgd
 from syzygy.training.learners import Single, Stack
+from syzygy.versions import versions
 
 OPTIMISERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 SMALL = setting({"like": "shallow", "name": "small", "width": 20, "gain": 0.9, "learning_rate": 0.1})

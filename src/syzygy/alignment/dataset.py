@@ -14,7 +14,7 @@ from syzygy.axes import MEASURE, OTHER_REPRESENTATION, REPRESENTATION
 from syzygy.measures import Measure
 from syzygy.measures.measure import Array
 from syzygy.representations import Representations
-from syzygy.training import versions
+from syzygy.versions import versions
 
 AXES: Final = (MEASURE, REPRESENTATION, OTHER_REPRESENTATION)
 

@@ -18,7 +18,7 @@ from syzygy.explanation.summary import summary
 from syzygy.explanation.tables import CAPTIONS
 from syzygy.figures import Figure
 from syzygy.result import Result, Table
-from syzygy.training import versions
+from syzygy.versions import versions
 
 TITLE: Final = "The theory on recorded pairs"
 QUESTION: Final = (

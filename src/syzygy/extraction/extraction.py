@@ -18,14 +18,14 @@ from syzygy.extraction.view import View
 from syzygy.journal import FolderJournal, Journal, Manifest, MemoryJournal, Row
 from syzygy.journal.folder import LOCK, TREE
 from syzygy.journal.manifest import is_journal
-from syzygy.recorder.identity import structure, versions, weights
+from syzygy.recorder.identity import INPUTS_BYTES, structure, weights
 from syzygy.recorder.state import fill
 from syzygy.recorder.targets import Targets
 from syzygy.recording import Layer
+from syzygy.versions import versions
 
-#: Inputs larger than this, as 32-bit numbers, are not kept beside what a network made of them; nor are targets, as
-#: 64-bit ones.  Both are held, where nothing else is that grows with the number of items.
-INPUTS_BYTES: Final = 64_000_000
+#: Targets larger than this, as 64-bit numbers, are not kept, as inputs are not.  Both are held, where nothing else is
+#: that grows with the number of items.
 TARGETS_BYTES: Final = 64_000_000
 
 #: Told the share of the work that was just done.

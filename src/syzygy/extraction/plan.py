@@ -8,10 +8,11 @@ from typing import Final
 from torch import nn
 
 from syzygy.extraction.checkpoints import state_of
-from syzygy.extraction.extraction import INPUTS_BYTES, Extraction
+from syzygy.extraction.extraction import Extraction
 from syzygy.extraction.inputs import placed, probes
 from syzygy.extraction.pace import pace
 from syzygy.journal.tree import HELD_BYTES
+from syzygy.recorder.identity import INPUTS_BYTES
 from syzygy.recorder.state import fill
 from syzygy.recording import Probe, show, watchable
 from syzygy.recording.pooling import tensors_in

@@ -1,10 +1,8 @@
-"""What a recording is of: hashes of a network's structure and weights, and the versions it was made with."""
+"""What a recording is of: hashes of a network's structure and weights."""
 
 import hashlib
-import platform
 import re
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
 from typing import Any, Final
 
 import torch
@@ -12,6 +10,7 @@ from torch import nn
 
 from syzygy.journal import Manifest, Precision
 from syzygy.recording import Layer, Probe
+from syzygy.versions import versions
 
 #: Inputs larger than this are not kept beside what the network makes of them (bytes, as 32-bit numbers).
 INPUTS_BYTES: Final = 64_000_000
@@ -93,9 +92,3 @@ def weights(network: nn.Module) -> str:
             dense = tensor.detach() if tensor.layout == torch.strided else tensor.detach().to_dense()
             total.update(dense.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return total.hexdigest()
-
-
-def versions() -> dict[str, str]:
-    """Give the versions that a recording depends on."""
-    names = ("syzygy", "torch", "numpy")
-    return {"python": platform.python_version(), "machine": platform.machine()} | {n: version(n) for n in names}

@@ -40,6 +40,11 @@ NETWORKS: Final = tuple(
 NAMED: Final = 5
 
 
+def watched_layers(network: Setting) -> tuple[str, ...]:
+    """Name the hidden layers, but for a convolutional network's last, which has one channel and ends in the readout."""
+    return tuple(f"hidden.{index}" for index in range(network.depth + (network.type == "convolutional")))
+
+
 class Convergence(Study):
     """Train networks of several architectures, and compare all their layers while they learn.
 
@@ -48,7 +53,8 @@ class Convergence(Study):
     task
         ``digits``, bundled with scikit-learn, or ``mnist``.
     networks
-        Names of the catalogue, or tables that change one.  Every hidden layer is watched.
+        Names of the catalogue, or tables that change one.  Every hidden layer is watched, but for the last of a
+        convolutional network.
     gains
         The first network is trained from these gains too, besides its own.
     steps, learning_rate
@@ -112,7 +118,6 @@ class Convergence(Study):
 
     def _job(self, network: Setting) -> Job:
         changes = {"steps": self.steps, "learning_rate": self.learning_rate or network.learning_rate}
-        layers = network.depth + (network.type == "convolutional")
         return Job(
             task=self.task,
             options=self._options(),
@@ -121,7 +126,7 @@ class Convergence(Study):
             record=self.record,
             batch_size=self.batch_size,
             precision=self.precision,
-            layers=tuple(f"hidden.{index}" for index in range(layers)),
+            layers=watched_layers(network),
         )
 
     def _options(self) -> dict[str, Any]:

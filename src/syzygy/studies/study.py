@@ -18,8 +18,9 @@ from syzygy.networks import Setting, setting
 from syzygy.published import published
 from syzygy.recording import Schedule
 from syzygy.result import Finding, Result, Table
-from syzygy.training import Job, versions
+from syzygy.training import Job
 from syzygy.trajectory import Trajectory
+from syzygy.versions import versions
 
 
 def parse_seeds(value: object) -> object:

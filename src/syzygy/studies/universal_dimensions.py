@@ -15,7 +15,7 @@ from syzygy.errors import SpecificationError
 from syzygy.recording import Schedule
 from syzygy.result import Result, Table
 from syzygy.studies.claims.universal_dimensions import EXPECTATIONS, measured, summary
-from syzygy.studies.convergence import NETWORKS
+from syzygy.studies.convergence import NETWORKS, watched_layers
 from syzygy.studies.drawings import universal_dimensions as drawings
 from syzygy.studies.study import Count, Networks, PositiveFloat, Recorded, Seeds, Study
 from syzygy.studies.tables import universals
@@ -32,7 +32,8 @@ class SharedDimensions(Study):
     task
         ``digits``, bundled with scikit-learn, or ``mnist``.
     networks
-        Names of the catalogue, or tables that change one.  Every hidden layer is watched.
+        Names of the catalogue, or tables that change one.  Every hidden layer is watched, but for the last of a
+        convolutional network.
     seeds
         One network of each setting per seed; those of the last are held out, to judge by.
     steps, learning_rate
@@ -114,7 +115,7 @@ class SharedDimensions(Study):
                 record=self.record,
                 batch_size=self.batch_size,
                 precision=self.precision,
-                layers=tuple(f"hidden.{n}" for n in range(network.depth + (network.type == "convolutional"))),
+                layers=watched_layers(network),
             )
             for network in self.networks
         }

@@ -3,7 +3,6 @@
 from syzygy.training.checkpoint import Checkpoint
 from syzygy.training.estimate import Cost, costs, makespan
 from syzygy.training.loop import train
-from syzygy.training.plan import versions
 from syzygy.training.zoo import Job, split, train_zoo
 
-__all__ = ["Checkpoint", "Cost", "Job", "costs", "makespan", "split", "train", "train_zoo", "versions"]
+__all__ = ["Checkpoint", "Cost", "Job", "costs", "makespan", "split", "train", "train_zoo"]

@@ -1,10 +1,8 @@
 """What a training was asked for, with every default filled in."""
 
 import math
-import platform
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
-from importlib.metadata import version
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -150,12 +148,6 @@ def make_plan(
         start=None if start is None else digest({seed: start[seed] for seed in listed}),
         measure=measure,
     )
-
-
-def versions() -> dict[str, str]:
-    """Give the versions that a result depends on."""
-    names = ("syzygy", "torch", "numpy", "scipy")
-    return {"python": platform.python_version(), "machine": platform.machine()} | {n: version(n) for n in names}
 
 
 def _gains(gains: Iterable[float] | None, row: Setting | None) -> list[float]:

@@ -18,8 +18,9 @@ from syzygy.tasks import Task
 from syzygy.training.checkpoint import Checkpoint, Rows
 from syzygy.training.learners import Learner, Seen
 from syzygy.training.measure import Measure
-from syzygy.training.plan import Member, Plan, versions
+from syzygy.training.plan import Member, Plan
 from syzygy.trajectory import Trajectory
+from syzygy.versions import versions
 
 #: So many feature maps are looked at together, to bound memory.
 IMAGES = 256
