@@ -17,7 +17,7 @@ from syzygy.networks import catalogue
 from syzygy.result import REFERENCES
 from syzygy.tasks.mnist import DATA_VARIABLE, IMAGES, LABELS
 from syzygy.theory import PairState, PairTheory, solve
-from syzygy.training import zoo
+from syzygy.training import job as jobs
 
 QUICK = ("run", "two-points", "-n", "two_layer", "--seeds", "0..2", "--steps", "300")
 TINY = ("run", "two-points", "-n", "two_layer", "--seeds", "0,1", "--steps", "30")
@@ -27,7 +27,7 @@ START = {"eta-h": 0.3, "eta-y": 0.6, "dx2": 1.2, "dy2": 0.5, "h": 0.4, "y": 0.3,
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path, monkeypatch):
     """A working folder and an environment of one's own (--data-dir sets a variable), and no sizes kept from before."""
-    zoo._dimensions.cache_clear()
+    jobs._dimensions.cache_clear()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(DATA_VARIABLE, "x")
     monkeypatch.delenv(DATA_VARIABLE)
@@ -104,6 +104,15 @@ def test_help_has_an_example(command, flag):
     assert f"Example: syzygy {command}" in text
 
 
+def test_what_takes_long_says_so_beforehand(tmp_path, monkeypatch):
+    assert "at most" not in done(*TINY, "--out", tmp_path / "short").stderr
+    monkeypatch.setattr(sys.modules["syzygy.run"], "LONG", 1.0)
+    told = done(*TINY, "--out", tmp_path / "long").stderr
+    assert re.search(r"two-points +1 trainings, at most \d+ s of one core", told)
+    assert re.search(r"training takes at most \d+ s in \d+ process(es)?, [\d.]+ GB of memory|MB of memory", told)
+    assert "at most" not in done(*TINY, "--out", tmp_path / "long").stderr  # nothing is missing any more
+
+
 def test_help_of_all():
     text = done("--help").stdout
     for command in ("list", "run", "report", "regimes", "predict", "cite"):
@@ -168,7 +177,7 @@ def test_progress_goes_to_standard_error(finished):
 
 def test_the_same_command_trains_nothing_and_says_the_same(finished, monkeypatch):
     outcome, folder = finished
-    monkeypatch.setattr("syzygy.training.zoo.train", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("syzygy.training.job.train", lambda *_, **__: pytest.fail("trained again"))
     again = done(*QUICK, "--out", folder.parent, "--json")
     assert again.stdout == outcome.stdout
     assert [folder] == list(folder.parent.iterdir())
@@ -176,7 +185,7 @@ def test_the_same_command_trains_nothing_and_says_the_same(finished, monkeypatch
 
 def test_a_specification_finds_the_same_run(finished, tmp_path, monkeypatch):
     outcome, folder = finished
-    monkeypatch.setattr("syzygy.training.zoo.train", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("syzygy.training.job.train", lambda *_, **__: pytest.fail("trained again"))
     toml = tmp_path / "quick.toml"
     toml.write_text('study = "two-points"\nnetworks = ["two_layer"]\nseeds = "0..2"\nsteps = 300\n', encoding="utf-8")
     kept = tmp_path / "copied.json"
@@ -212,7 +221,7 @@ def test_report_says_the_same_again_for_people(finished):
 
 def test_regimes_of_a_run(finished, monkeypatch):
     _, folder = finished
-    monkeypatch.setattr("syzygy.training.zoo.train", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("syzygy.training.job.train", lambda *_, **__: pytest.fail("trained again"))
     rows = json.loads(done("regimes", folder, "--json").stdout)
     assert [row["seed"] for row in rows] == [0, 1, 2]
     assert {row["network"] for row in rows} == {"two_layer"}
@@ -243,7 +252,7 @@ def test_regimes_of_a_run_that_has_only_begun(finished, tmp_path, monkeypatch):
     both = asked | {"networks": [*asked["networks"], asked["networks"][0] | {"name": "other", "gain": 0.3}]}
     (copy / "specification.json").write_text(json.dumps(both), encoding="utf-8")
     (copy / "trajectories").symlink_to(folder / "trajectories")
-    monkeypatch.setattr("syzygy.training.zoo.train", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr("syzygy.training.job.train", lambda *_, **__: pytest.fail("trained"))
     rows = json.loads(done("regimes", copy, "--json").stdout)
     assert {row["network"] for row in rows} == {"two_layer"}, "what there is"
 
@@ -602,7 +611,7 @@ def test_a_report_needs_no_data(tmp_path):
     (folder,) = (tmp_path / "runs").iterdir()
     for file in (tmp_path / "data").iterdir():
         file.unlink()
-    zoo._dimensions.cache_clear()  # as in another process
+    jobs._dimensions.cache_clear()  # as in another process
     done("report", folder)
 
 

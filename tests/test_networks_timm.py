@@ -17,8 +17,8 @@ from syzygy.recording import every, watched
 from syzygy.seeds import stream
 from syzygy.store import MemoryStore
 from syzygy.tasks import Task
-from syzygy.training import Job, split, train, train_zoo
-from syzygy.training import zoo as zoo_module
+from syzygy.training import Job, train, train_zoo
+from syzygy.training import job as job_module
 
 NAME = "resnet18.a1_in1k"
 ROW = {
@@ -96,7 +96,7 @@ def test_its_size_is_known_without_building_it(timm):
     assert setting(ROW).size(3072, 10) == 11_176_512 + 512 * 10 + 10
     # A convolution uses each of its weights at every position: the first at 16 × 16, of a stride of 2.
     assert setting(ROW).operations(3072, 10) > 16 * 16 * 64 * 3 * 7 * 7 + 11_176_512
-    jobs = split(Job("cifar10", {}, setting(ROW), (0, 1), every(1)))
+    jobs = Job("cifar10", {}, setting(ROW), (0, 1), every(1)).parts()
     assert [job.seeds for job in jobs] == [(0,), (1,)]
 
 
@@ -217,9 +217,9 @@ def test_fine_tuning_starts_from_the_file_and_learns_as_a_plain_loop(timm, tmp_p
     """Batch normalisation in training mode for updates and in evaluation mode where the network is observed."""
     put_weights(timm, tmp_path)
     monkeypatch.setenv("SYZYGY_DATA", str(tmp_path))
-    monkeypatch.setattr(zoo_module, "TASKS", {"cifar10": lambda size: pictures(side=size)})
+    monkeypatch.setattr(job_module, "TASKS", {"cifar10": lambda size: pictures(side=size)})
     job = a_job(layers=("body.layer4", "mean(body.layer1)"), precision="float64", batch_size=None)
-    (_, seen), (_, other) = train_zoo(split(job), MemoryStore())
+    (_, seen), (_, other) = train_zoo(job.parts(), MemoryStore())
     network, task = setting(ROW).build(3072, 3, int(seen.seeds[0])), pictures()
     network.load_state_dict(network.state_dict() | published(NAME, tmp_path))
     x, y = torch.as_tensor(task.inputs), torch.as_tensor(task.targets)

@@ -19,13 +19,14 @@ import syzygy.reproduce
 from processes import interruptible
 from syzygy.claims import Claim, Expectation, to_pandas
 from syzygy.cli import app
+from syzygy.cost import Plan
 from syzygy.errors import DataError, RunError, SpecificationError, UnknownName
 from syzygy.networks import setting
 from syzygy.recording import every
-from syzygy.reproduce import SIZES, Plan, Reproduction, specifications
+from syzygy.reproduce import SIZES, Reproduction, specifications
 from syzygy.run import Run
 from syzygy.studies import STUDIES, TwoPoints, study
-from syzygy.training import Cost, Job, costs, makespan, split
+from syzygy.training import Cost, Job, costs, makespan
 
 TINY = {"like": "two_layer", "name": "tiny", "width": 8}
 EXPECTED = Expectation("learned", "Networks learn.", "abstract", "no fit", "share of networks", low=0.5)
@@ -379,7 +380,7 @@ def test_verdicts_are_said_and_said_again_without_training(tmp_path, small, monk
     assert outcome.stdout == f"holds           one: learned\nholds           two: learned\nreport: {page}\n"
     before = page.read_text(encoding="utf-8")
     page.unlink()
-    monkeypatch.setattr("syzygy.training.zoo.train", pytest.fail)
+    monkeypatch.setattr("syzygy.training.job.train", pytest.fail)
     again = CliRunner().invoke(app, ["report", str(page.parent)])
     assert again.exit_code == 0, again.stderr
     assert again.stdout == outcome.stdout
@@ -450,7 +451,7 @@ def test_a_plan_counts_what_processes_share():
 
 
 def test_every_job_of_the_quick_size_can_be_split():
-    assert all(split(job) for one in specifications("quick").values() for job in one.jobs().values())
+    assert all(job.parts() for one in specifications("quick").values() for job in one.jobs().values())
 
 
 # A kill

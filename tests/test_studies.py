@@ -13,7 +13,7 @@ from syzygy.store import MemoryStore, key
 from syzygy.studies import STUDIES, MnistPair, Transfer, TwoPoints, study
 from syzygy.studies.drawings.pairs import KINDS
 from syzygy.studies.tables.pair_scores import SCORED
-from syzygy.training import split, train_zoo
+from syzygy.training import gathered, train_zoo
 from syzygy.trajectory import Trajectory
 
 LEARNED = {"study": "two-points", "networks": "two_layer", "seeds": "0..2", "learning_rate": 0.05, "record": "every 5"}
@@ -24,8 +24,8 @@ def trained(asked):
     """Train a study in memory; give it and its trajectories."""
     made, store = study(asked), MemoryStore()
     jobs = made.jobs()
-    list(train_zoo([part for job in jobs.values() for part in split(job)], store))
-    return made, {name: Trajectory.join([store.get(part.asked()) for part in split(job)]) for name, job in jobs.items()}
+    list(train_zoo([part for job in jobs.values() for part in job.parts()], store))
+    return made, {name: gathered(job, store) for name, job in jobs.items()}
 
 
 @pytest.fixture(scope="module")

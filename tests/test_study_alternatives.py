@@ -19,7 +19,7 @@ from syzygy.studies.alternatives import Alternatives
 from syzygy.studies.tables.ablation import held_out
 from syzygy.tasks import two_points
 from syzygy.theory import ALTERNATIVES, PairState, PairTheory, integrate
-from syzygy.training import split, train_zoo
+from syzygy.training import gathered, train_zoo
 from syzygy.trajectory import Trajectory
 
 OWN = {"study": "alternatives", "networks": "default"}
@@ -260,8 +260,8 @@ def test_networks_are_those_of_two_points(tmp_path):
         ours, theirs = (
             study(read_study(folder / f"{name}.toml")).jobs()["default"] for name in ("alternatives", "two-points")
         )
-        shared = {part.seeds: part.asked() for part in split(ours)}
-        assert all(shared[part.seeds] == part.asked() for part in split(theirs))
+        shared = {part.seeds: part.asked() for part in ours.parts()}
+        assert all(shared[part.seeds] == part.asked() for part in theirs.parts())
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_published_objectives_could_be_those_of_one_more_network():
     seeds = "0..9" if os.environ.get("SYZYGY_FULL") else "0,1"
     made, store = Alternatives(seeds=seeds, stop_loss=1e-8, cuts=(0.5,)), MemoryStore()
     jobs = made.jobs()
-    list(train_zoo([part for job in jobs.values() for part in split(job)], store))
-    seen = {n: Trajectory.join([store.get(part.asked()) for part in split(job)]) for n, job in jobs.items()}
+    list(train_zoo([part for job in jobs.values() for part in job.parts()], store))
+    seen = {n: gathered(job, store) for n, job in jobs.items()}
     cases = made.analyse(seen).claim("published").cases
     assert all(value > 0.01 for name, value in cases.items() if name != "h2_doubled")

@@ -18,7 +18,7 @@ from syzygy.studies.tables.feature_pairs import pairs_of, ratios, with_rates_of_
 from syzygy.studies.tables.features import angle, effects, embed, hidden_of, kept, last_of
 from syzygy.tasks import TASKS, context
 from syzygy.theory import PairState, PairTheory, solve
-from syzygy.training import split, train_zoo
+from syzygy.training import gathered, train_zoo
 from syzygy.trajectory import Trajectory
 
 SIDE = 5
@@ -383,8 +383,8 @@ def test_refused():
 def trained(asked):
     made, store = study(asked), MemoryStore()
     jobs = made.jobs()
-    list(train_zoo([part for job in jobs.values() for part in split(job)], store))
-    return made, {name: Trajectory.join([store.get(part.asked()) for part in split(job)]) for name, job in jobs.items()}
+    list(train_zoo([part for job in jobs.values() for part in job.parts()], store))
+    return made, {name: gathered(job, store) for name, job in jobs.items()}
 
 
 def test_a_short_training():

@@ -32,7 +32,7 @@ from syzygy.studies.tables.predicted import (
 from syzygy.studies.tables.settling import half_way
 from syzygy.tasks import Task, digits, mnist
 from syzygy.theory import ManyTheory
-from syzygy.training import split, train, train_zoo
+from syzygy.training import gathered, train, train_zoo
 from syzygy.trajectory import Trajectory
 from test_tasks import idx, pictures, write
 
@@ -57,8 +57,8 @@ STEPS = np.array([0, 1, 3, 7, 15, 31])
 def real():
     made, store = study(OWN), MemoryStore()
     jobs = made.jobs()
-    list(train_zoo([part for job in jobs.values() for part in split(job)], store))
-    seen = {name: Trajectory.join([store.get(part.asked()) for part in split(job)]) for name, job in jobs.items()}
+    list(train_zoo([part for job in jobs.values() for part in job.parts()], store))
+    seen = {name: gathered(job, store) for name, job in jobs.items()}
     return made, seen, made.analyse(seen)
 
 

@@ -11,7 +11,7 @@ from syzygy.networks import catalogue
 from syzygy.published import chance, published
 from syzygy.store import MemoryStore
 from syzygy.studies import study
-from syzygy.training import split, train_zoo
+from syzygy.training import gathered, train_zoo
 from syzygy.trajectory import Trajectory
 
 OWN = {"study": "depth", "seeds": "0..2"}
@@ -186,8 +186,8 @@ def test_a_small_real_run_can_be_drawn():
     small = {"like": "default", "name": "small", "width": 20, "depth": 3, "layer": "hidden.1"}
     made, store = study(OWN | {"networks": small, "steps": 200, "record": "every 20"}), MemoryStore()
     jobs = made.jobs()
-    list(train_zoo([part for job in jobs.values() for part in split(job)], store))
-    seen = {n: Trajectory.join([store.get(part.asked()) for part in split(job)]) for n, job in jobs.items()}
+    list(train_zoo([part for job in jobs.values() for part in job.parts()], store))
+    seen = {n: gathered(job, store) for n, job in jobs.items()}
     result = made.analyse(seen)
     assert seen["small"].layers == ("hidden.0", "hidden.1", "hidden.2")
     assert all(figure.svg().startswith("<svg") for figure in result.figures)
@@ -199,8 +199,8 @@ def test_published_numbers_could_be_those_of_one_more_network():
     full = bool(os.environ.get("SYZYGY_FULL"))
     made, store = study(OWN | ({"seeds": "0..2"} if full else {"seeds": "0,1", "stop_loss": 1e-8})), MemoryStore()
     jobs = made.jobs()
-    list(train_zoo([part for job in jobs.values() for part in split(job)], store))
-    seen = {n: Trajectory.join([store.get(part.asked()) for part in split(job)]) for n, job in jobs.items()}
+    list(train_zoo([part for job in jobs.values() for part in job.parts()], store))
+    seen = {n: gathered(job, store) for n, job in jobs.items()}
     result = made.analyse(seen)
     assert result.claim("published").verdict == "holds"
     assert result.claim("best_layer").verdict == "holds"

@@ -20,7 +20,7 @@ from syzygy.studies.forecast import CLAIMED, EXPECTATIONS
 from syzygy.studies.tables.forecast import network_of
 from syzygy.tasks import two_points
 from syzygy.theory import ExactState, ExactTheory, solve_exact
-from syzygy.training import split, train_zoo
+from syzygy.training import gathered, train_zoo
 from syzygy.trajectory import Trajectory
 
 SMALL = {"like": "two_layer", "name": "small", "width": 60, "gain": 0.5}
@@ -38,8 +38,8 @@ RATES, TARGET = (0.01, 0.02), np.sqrt(0.5)
 def trained(**changes):
     made, store = study(OWN | changes), MemoryStore()
     jobs = made.jobs()
-    list(train_zoo([part for job in jobs.values() for part in split(job)], store))
-    return made, {name: Trajectory.join([store.get(part.asked()) for part in split(job)]) for name, job in jobs.items()}
+    list(train_zoo([part for job in jobs.values() for part in job.parts()], store))
+    return made, {name: gathered(job, store) for name, job in jobs.items()}
 
 
 @pytest.fixture(scope="module")

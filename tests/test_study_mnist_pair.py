@@ -18,7 +18,7 @@ from syzygy.store import MemoryStore
 from syzygy.studies import study
 from syzygy.studies.drawings.pairs import KINDS
 from syzygy.theory import PairState, PairTheory, solve
-from syzygy.training import split, train_zoo
+from syzygy.training import gathered, train_zoo
 from syzygy.trajectory import Trajectory
 
 FULL = os.environ.get("SYZYGY_FULL") == "1"
@@ -222,8 +222,8 @@ def images():
 
 def trained(made):
     (job,), store = made.jobs().values(), MemoryStore()
-    list(train_zoo(split(job), store))
-    return {job.network.name: Trajectory.join([store.get(part.asked()) for part in split(job)])}
+    list(train_zoo(job.parts(), store))
+    return {job.network.name: gathered(job, store)}
 
 
 def test_claims_are_counted_in_the_table(images):

@@ -23,7 +23,7 @@ from syzygy.studies.claims.geometry import OURS, PUBLISHED, measured, summary
 from syzygy.studies.tables.geometry import MEAN, NAIVE, PREDICTIONS, SCOPES, Geometry, correlations, permuted
 from syzygy.tasks import digits
 from syzygy.theory import class_pair_sums
-from syzygy.training import split, train_zoo
+from syzygy.training import gathered, train_zoo
 from syzygy.trajectory import Trajectory
 
 SHARED = Path(__file__).parents[1].parent / "shared"
@@ -297,8 +297,8 @@ SMALL = {"study": "mnist-structure", "items": 30, "seeds": "0..2", "steps": 250,
 def run():
     made, store = study(SMALL), MemoryStore()
     (job,) = made.jobs().values()
-    list(train_zoo(split(job), store))
-    seen = {"images": Trajectory.join([store.get(part.asked()) for part in split(job)])}
+    list(train_zoo(job.parts(), store))
+    seen = {"images": gathered(job, store)}
     return made, seen, made.analyse(seen)
 
 
@@ -468,8 +468,8 @@ def test_published_prediction_of_our_networks_does_as_well_as_published(monkeypa
     reduced = {} if FULL else {"seeds": "0..2", "fitted": 20, "permutations": 19}
     made, store = study(tomllib.loads(text) | reduced), MemoryStore()
     (job,) = made.jobs().values()
-    list(train_zoo(split(job), store))
-    result = made.analyse({"images": Trajectory.join([store.get(part.asked()) for part in split(job)])})
+    list(train_zoo(job.parts(), store))
+    result = made.analyse({"images": gathered(job, store)})
     for name in ("published_all_pairs", "published_different_classes"):
         each = [value for case, value in result.claim(name).cases.items() if case != MEAN]
         assert abs(published("mnist-structure", name)["mean"] - np.mean(each)) < 3 * np.std(each, ddof=1)

@@ -18,7 +18,7 @@ from syzygy.studies.tables.fitted import at_fit, by_setting, fits, summary
 from syzygy.studies.tables.fitting import REGIONS, Fitting
 from syzygy.studies.tables.watching import Watched
 from syzygy.tasks import digits, fitted, two_points
-from syzygy.training import split, train, train_zoo
+from syzygy.training import gathered, train, train_zoo
 from syzygy.trajectory import Trajectory
 
 STEPS = np.array([0, 1, 3, 9, 27, 81])
@@ -82,8 +82,8 @@ def found(seen):
 def real():
     made, store = study(OWN), MemoryStore()
     jobs = made.jobs()
-    list(train_zoo([part for job in jobs.values() for part in split(job)], store))
-    there = {name: Trajectory.join([store.get(part.asked()) for part in split(job)]) for name, job in jobs.items()}
+    list(train_zoo([part for job in jobs.values() for part in job.parts()], store))
+    there = {name: gathered(job, store) for name, job in jobs.items()}
     return made, there, made.analyse(there)
 
 

@@ -17,7 +17,7 @@ from syzygy.store import MemoryStore
 from syzygy.studies import study
 from syzygy.studies.tables.laws import layer_of
 from syzygy.theory import PairState, PairTheory, solve
-from syzygy.training import split, train_zoo
+from syzygy.training import gathered, train_zoo
 from syzygy.trajectory import Trajectory
 
 STEPS = np.arange(0, 6001, 40)
@@ -372,8 +372,8 @@ def test_points_that_are_no_power_law_are_left_out():
 def trained(made, names=None):
     store, jobs = MemoryStore(), made.jobs()
     some = {name: job for name, job in jobs.items() if names is None or name in names}
-    list(train_zoo([part for job in some.values() for part in split(job)], store))
-    return {name: Trajectory.join([store.get(part.asked()) for part in split(job)]) for name, job in some.items()}
+    list(train_zoo([part for job in some.values() for part in job.parts()], store))
+    return {name: gathered(job, store) for name, job in some.items()}
 
 
 def test_a_small_real_run():

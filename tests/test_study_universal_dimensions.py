@@ -25,7 +25,7 @@ from syzygy.studies.tables.universals import (
     richness,
 )
 from syzygy.theory import PairState, PairTheory
-from syzygy.training import split, train_zoo
+from syzygy.training import gathered, train_zoo
 from syzygy.trajectory import Trajectory
 
 NETWORKS = [
@@ -48,8 +48,8 @@ OWN = {
 def real():
     made, store = study(OWN), MemoryStore()
     jobs = made.jobs()
-    list(train_zoo([part for job in jobs.values() for part in split(job)], store))
-    seen = {name: Trajectory.join([store.get(part.asked()) for part in split(job)]) for name, job in jobs.items()}
+    list(train_zoo([part for job in jobs.values() for part in job.parts()], store))
+    seen = {name: gathered(job, store) for name, job in jobs.items()}
     return made, seen, made.analyse(seen)
 
 

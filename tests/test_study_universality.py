@@ -12,7 +12,7 @@ from syzygy.store import MemoryStore
 from syzygy.studies import study
 from syzygy.studies.tables.units import COLLAPSED, MEASURED_END, PREDICTED_TIME, RAW
 from syzygy.theory import PairState, PairTheory
-from syzygy.training import split, train_zoo
+from syzygy.training import train_zoo
 from syzygy.trajectory import Trajectory
 
 ROWS = {"slow": (4e-4, 0.02), "fast": (1.5e-3, 0.08), "even": (3e-3, 5e-3)}
@@ -225,8 +225,8 @@ def test_two_linear_layers_are_on_the_curve():
         {"study": "universality", "networks": "two_layer", "seeds": "0..2", "learning_rate": 0.05, "steps": 600}
     )
     store = MemoryStore()
-    list(train_zoo([part for job in made.jobs().values() for part in split(job)], store))
-    seen = {n: Trajectory.join([store.get(p.asked()) for p in split(job)]) for n, job in made.jobs().items()}
+    list(train_zoo([part for job in made.jobs().values() for part in job.parts()], store))
+    seen = {n: Trajectory.join([store.get(p.asked()) for p in job.parts()]) for n, job in made.jobs().items()}
     result = made.analyse(seen)
     assert result.claim("curve").cases["two_layer"] < 0.02
     assert result.table("networks")["on_the_plot"].all()

@@ -21,7 +21,7 @@ from syzygy.studies.regimes import network
 from syzygy.studies.tables.distances import averages, correlation, distances, scores
 from syzygy.tasks import TASKS, xor
 from syzygy.theory import PairState, PairTheory, solve
-from syzygy.training import split, train_zoo
+from syzygy.training import gathered, train_zoo
 from syzygy.trajectory import Trajectory
 
 PAIRS = list(combinations(range(4), 2))
@@ -351,8 +351,8 @@ def test_refused():
 def trained(asked):
     made, store = study(asked), MemoryStore()
     jobs = made.jobs()
-    list(train_zoo([part for job in jobs.values() for part in split(job)], store))
-    return made, {name: Trajectory.join([store.get(part.asked()) for part in split(job)]) for name, job in jobs.items()}
+    list(train_zoo([part for job in jobs.values() for part in job.parts()], store))
+    return made, {name: gathered(job, store) for name, job in jobs.items()}
 
 
 def test_distances_are_those_of_the_recorded_representations():
@@ -387,7 +387,7 @@ def test_rich_networks_end_where_the_published_one_does():
     """Edges and their share within classes: the published network lies in the 95% prediction interval of ours."""
     seeds = "0..4" if os.environ.get("SYZYGY_FULL") else "0..2"
     made, store = study({"study": "xor", "regimes": ["rich"], "seeds": seeds, "stop_loss": 1e-4}), MemoryStore()
-    parts = [trajectory for _, trajectory in train_zoo(split(made.jobs()["rich"]), store)]
+    parts = [trajectory for _, trajectory in train_zoo(made.jobs()["rich"].parts(), store)]
     frame = made.analyse({"rich": Trajectory.join(parts)}).table("distances")
     edges = frame[~frame["same_class"]].groupby("seed")["measured"].mean().to_numpy()
     ours, theirs = np.log(edges), np.log(np.mean([published("xor", "last_rich")[p] for p in ("00-01", "01-11")]))

@@ -22,7 +22,7 @@ from syzygy.recording import Schedule, every, log_spaced, watched
 from syzygy.seeds import generator, stream
 from syzygy.store import FolderStore, MemoryStore
 from syzygy.tasks import Task, two_points
-from syzygy.training import Checkpoint, Job, split, train, train_zoo
+from syzygy.training import Checkpoint, Job, train, train_zoo
 from syzygy.training.fused import fused_sgd
 from syzygy.training.learners import Single, Stack
 from syzygy.versions import versions
@@ -589,9 +589,7 @@ def test_a_kill_of_all_but_finished_networks_resumes(tmp_path):
 def test_saving_between_two_steps_of_many_keeps_every_recorded_row(tmp_path, monkeypatch):
     asked = {"seeds": (0, 1), "steps": 40, "record": every(3), "stack": True}
     whole, clock = train(TWO, SMALL, **asked), [0.0]
-    monkeypatch.setattr(
-        "syzygy.training.checkpoint.time.monotonic", lambda: clock.__setitem__(0, clock[0] + 1) or clock[0]
-    )
+    monkeypatch.setattr("syzygy.snapshot.time.monotonic", lambda: clock.__setitem__(0, clock[0] + 1) or clock[0])
     with pytest.raises(Killed):
         train(TWO, SMALL, checkpoint=Checkpoint(tmp_path / "c", 7), on_step=killer(33), **asked)
     assert 1 < len(list((tmp_path / "c" / "0").glob("record-*"))) < 12
@@ -643,7 +641,9 @@ def test_a_damaged_checkpoint_is_refused_with_what_to_do(tmp_path, name, damage)
     if (name, damage) == ("state.safetensors", "gone"):
         assert same(again(), train(TWO, SMALL, **asked))  # nothing was saved, then: from the start
         return
-    with pytest.raises(RunError, match=r"the checkpoint in .*c/0 is damaged \(.+\); remove that folder to train from"):
+    with pytest.raises(
+        RunError, match=r"c/0.* is damaged \(.+\); remove (it|that folder) to (begin anew|train from the start)"
+    ):
         again()
 
 
@@ -654,7 +654,7 @@ def test_a_damaged_checkpoint_is_refused_with_what_to_do(tmp_path, name, damage)
 )
 def test_a_checkpoint_of_another_training_is_refused(tmp_path, change):
     asked = killed_folder(tmp_path / "c")
-    with pytest.raises(RunError, match=r"checkpoint in .*c/0 is of another training; give this one another folder"):
+    with pytest.raises(RunError, match=r"c/0/state.safetensors is of another training; remove it, or name"):
         train(TWO, SMALL, checkpoint=Checkpoint(tmp_path / "c", 0), **(asked | change))
 
 
@@ -890,10 +890,10 @@ def test_a_jobs_name_and_words_do_not_decide_where_it_is_found():
 
 def test_jobs_are_split_by_the_size_of_their_network():
     small = Job("two-points", {}, setting({"like": "shallow", "width": 30}), (0, 1, 2), every(10))
-    assert split(small) == [small]
+    assert small.parts() == [small]
     for name in ("default", "cnn"):
         large = Job("two-points", {}, setting(name), (0, 1, 2), every(10))
-        parts = split(large)
+        parts = large.parts()
         assert [part.seeds for part in parts] == [(0,), (1,), (2,)]
         assert {part.network for part in parts} == {large.network}
     assert large.work == pytest.approx(sum(part.work for part in parts))
@@ -911,7 +911,7 @@ def test_the_zoo_gives_the_same_numbers_from_every_store_and_trains_nothing_twic
     def never(*_arguments, **_options):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("syzygy.training.zoo.train", never)
+    monkeypatch.setattr("syzygy.training.job.train", never)
     for store, zoo in zip(stores, zoos, strict=True):
         done.clear()
         found = {job.seeds: t for job, t in train_zoo(jobs(), store, progress=done.append)}
@@ -962,8 +962,8 @@ def test_a_full_disk_is_said_as_such_and_leaves_no_half_file(tmp_path, monkeypat
 
 def test_a_zoo_that_was_interrupted_goes_on_from_its_checkpoints(tmp_path, monkeypatch):
     first, store = jobs()[0], FolderStore(tmp_path)
-    monkeypatch.setattr("syzygy.training.zoo.Checkpoint", lambda folder: Checkpoint(folder, 0))
-    monkeypatch.setattr("syzygy.training.zoo.REPORT_EVERY", 1)
+    monkeypatch.setattr("syzygy.training.job.Checkpoint", lambda folder: Checkpoint(folder, 0))
+    monkeypatch.setattr("syzygy.training.job.REPORT_EVERY", 1)
     with pytest.raises(Killed):
         list(train_zoo([first], store, progress=killer(9)))
     assert store.checkpoint(first.asked()).is_dir()

@@ -15,7 +15,7 @@ from syzygy.recording import every, log_spaced
 from syzygy.store import FolderStore, MemoryStore, key
 from syzygy.studies.two_items import held
 from syzygy.tasks import Task, two_points
-from syzygy.training import Checkpoint, Job, split, train, train_zoo
+from syzygy.training import Checkpoint, Job, train, train_zoo
 from syzygy.training.measure import KEPT
 from syzygy.trajectory import MEASURES, Trajectory
 
@@ -511,9 +511,9 @@ def test_a_job_that_measures_nothing_is_asked_as_it_always_was():
 def test_a_job_is_measured_in_all_its_parts():
     job = Job("two-points", {}, SMALL.model_copy(update={"steps": 8}), (0, 1), every(4), measure=every(2))
     big = Job("two-points", {}, SMALL.model_copy(update={"steps": 2, "width": 500}), (0, 1), every(2), measure=every(1))
-    assert [len(split(one)) for one in (job, big)] == [1, 2]
+    assert [len(one.parts()) for one in (job, big)] == [1, 2]
     for one in (job, big):
-        parts = [trajectory for _, trajectory in train_zoo(split(one), MemoryStore())]
+        parts = [trajectory for _, trajectory in train_zoo(one.parts(), MemoryStore())]
         found = Trajectory.join(parts).measured("hidden.1")
         assert np.isfinite(found["eta_h"]).all(axis=(1, 2)).any()
         assert np.isfinite(found["encoder_travel"][:, -1]).all()

@@ -11,7 +11,7 @@ from syzygy.networks import setting
 from syzygy.recording import every
 from syzygy.store import FolderStore, MemoryStore
 from syzygy.tasks import digits, two_points
-from syzygy.training import Checkpoint, Job, split, train, train_zoo, zoo
+from syzygy.training import Checkpoint, Job, train, train_zoo, zoo
 from syzygy.training.start import begin, without_readout
 from syzygy.trajectory import Trajectory
 
@@ -205,9 +205,9 @@ def test_all_may_start_from_one_network():
 
 def test_a_job_is_split_together_with_its_start():
     each, one = (a_job(before(LARGE, seeds), LARGE, seeds=(0, 1, 2)) for seeds in ((0, 1, 2), (7,)))
-    assert [(part.seeds, part.start.seeds) for part in split(each)] == [((s,), (s,)) for s in range(3)]
-    assert [(part.seeds, part.start.seeds) for part in split(one)] == [((s,), (7,)) for s in range(3)]
-    assert split(before(LARGE, (0, 1), keep=True))[0].asked() == split(each)[0].start.asked()
+    assert [(part.seeds, part.start.seeds) for part in each.parts()] == [((s,), (s,)) for s in range(3)]
+    assert [(part.seeds, part.start.seeds) for part in one.parts()] == [((s,), (7,)) for s in range(3)]
+    assert before(LARGE, (0, 1), keep=True).parts()[0].asked() == each.parts()[0].start.asked()
     assert each.work == pytest.approx(a_job(network=LARGE, seeds=(0, 1, 2)).work + before(LARGE, (0, 1, 2)).work)
 
 

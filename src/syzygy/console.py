@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
+from syzygy.cost import Plan
 from syzygy.errors import SyzygyError
-from syzygy.reproduce import Plan
 from syzygy.result import Result
-from syzygy.training import Job
+from syzygy.training import Trainable
 
 
 @contextmanager
-def bar(name: str, jobs: Sequence[Job]) -> Iterator[Callable[[float], None]]:
+def bar(name: str, jobs: Sequence[Trainable]) -> Iterator[Callable[[float], None]]:
     """Show the work done and the time left, and give what is to be called with work done."""
     title = f"{name}: {len(jobs)} training{'s' * (len(jobs) != 1)}"
     with share_bar(title, sum(job.work for job in jobs)) as advance:

@@ -23,6 +23,7 @@ from typing import Literal, get_args
 from filelock import FileLock, Timeout
 
 from syzygy.claims import VERDICTS, Claim, to_pandas
+from syzygy.cost import Cost, Plan, peak_memory
 from syzygy.errors import DataError, RunError, SpecificationError, SyzygyError, UnknownName
 from syzygy.files import whole_file, write_text
 from syzygy.overview import Chapter, overview
@@ -30,7 +31,7 @@ from syzygy.published import source
 from syzygy.run import TRAJECTORIES, Run
 from syzygy.store import FolderStore, key
 from syzygy.studies import STUDIES, Study, read_study, study
-from syzygy.training import Cost, Job, costs, makespan, train_zoo
+from syzygy.training import Trainable, costs, train_zoo
 
 Size = Literal["quick", "full"]
 SIZES: tuple[Size, ...] = get_args(Size)
@@ -55,34 +56,6 @@ def specifications(size: Size) -> Mapping[str, Study]:
     found = {path.stem: study(read_study(path)) for path in paths}
     order = list(STUDIES)
     return dict(sorted(found.items(), key=lambda item: (order.index(item[1].study), item[0])))
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a reproduction will cost, and what of it cannot be run.
-
-    Attributes
-    ----------
-    costs
-        Of every training that is missing, by specification; a training that two need counts for the first.
-    trouble
-        Why a specification cannot be run, by its name.
-    memory
-        Of the largest process that was measured, in bytes; zero where the system does not tell.
-    """
-
-    costs: Mapping[str, tuple[Cost, ...]]
-    trouble: Mapping[str, str]
-    memory: int
-
-    def seconds(self, processes: int) -> float:
-        """Give the time of all training in several processes, at most."""
-        return makespan((one.seconds for some in self.costs.values() for one in some), processes)
-
-    @property
-    def bytes(self) -> int:
-        """What will be recorded, before compression."""
-        return sum(one.bytes for some in self.costs.values() for one in some)
 
 
 @dataclass(frozen=True)
@@ -171,7 +144,7 @@ class Reproduction:
             found += [own for own in some if own not in found]
         return tuple(name for name in self.runs if name in found) or tuple(self.runs)
 
-    def missing(self, names: Sequence[str]) -> list[Job]:
+    def missing(self, names: Sequence[str]) -> list[Trainable]:
         """Give everything that some studies need and that has not been trained."""
         return [job for jobs in self._missing(names).values() for job in jobs]
 
@@ -183,7 +156,7 @@ class Reproduction:
                 found[name] = tuple(costs(jobs, on_job))
             except SyzygyError as mistake:
                 self.trouble[name] = str(mistake)
-        return Plan(found, dict(self.trouble), _peak_memory())
+        return Plan(found, dict(self.trouble), peak_memory())
 
     def train(
         self, names: Sequence[str], processes: int = 1, progress: Callable[[float], None] | None = None
@@ -245,10 +218,10 @@ class Reproduction:
             read = replace(read, claims=tuple(replace(claim, complete=False) for claim in read.claims))
         return read
 
-    def _missing(self, names: Sequence[str]) -> dict[str, list[Job]]:
+    def _missing(self, names: Sequence[str]) -> dict[str, list[Trainable]]:
         """Give the trainings that are missing, each with the first study that needs it."""
         seen: set[str] = set()
-        found: dict[str, list[Job]] = {}
+        found: dict[str, list[Trainable]] = {}
         for name in names:
             if name in self.trouble:
                 continue
@@ -260,15 +233,3 @@ class Reproduction:
 def _as_json(size: Size, counts: Mapping[str, int], claims: Mapping[str, Sequence[Claim]]) -> str:
     told = {name: [claim.to_json() for claim in some] for name, some in claims.items()}
     return json.dumps({"size": size, "verdicts": counts, "claims": told}, indent=2, ensure_ascii=False) + "\n"
-
-
-def _peak_memory() -> int:
-    """Most memory that this process has held, in bytes; zero where the system does not tell."""
-    try:
-        import resource  # noqa: PLC0415  (not on every system)
-    except ImportError:
-        return 0
-    import sys  # noqa: PLC0415
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)

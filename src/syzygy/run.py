@@ -13,7 +13,6 @@ trains nothing twice.  Runs of one reproduction share the trajectories in the fo
 """
 
 import json
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,19 +21,20 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from syzygy.cost import Plan, peak_memory
 from syzygy.errors import RunError
 from syzygy.files import write_text
 from syzygy.report import write_report
 from syzygy.result import Result
 from syzygy.store import FolderStore, key
 from syzygy.studies import Study, study
-from syzygy.training import Job, split, train_zoo
+from syzygy.training import Progress, Trainable, Training, costs, train_zoo
 from syzygy.trajectory import Trajectory
 
 SPECIFICATION, TRAJECTORIES = "specification.json", "trajectories"
 
-#: Told the work done since the last call, in multiplications.
-Progress = Callable[[float], None]
+#: About half a minute of one core, in multiplications.
+LONG = 1e11
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,9 @@ class Run:
         return cls(folder, study(asked))
 
     @cached_property
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[Trainable]:
         """Everything that must be trained."""
-        return [part for job in self.study.jobs().values() for part in split(job)]
+        return [part for job in self.study.jobs().values() for part in job.parts()]
 
     @property
     def store(self) -> FolderStore:
@@ -114,7 +114,7 @@ class Run:
         return FolderStore(shared if shared.is_dir() else self.folder / TRAJECTORIES)
 
     @property
-    def missing(self) -> list[Job]:
+    def missing(self) -> list[Trainable]:
         """What has not been trained yet."""
         store = self.store
         return [job for job in self.jobs if job.asked() not in store]
@@ -123,6 +123,21 @@ class Run:
     def page(self) -> Path:
         """Where the report is, or will be."""
         return self.folder / "report.html"
+
+    @property
+    def long(self) -> bool:
+        """Whether what is missing takes long enough for the time to be told beforehand."""
+        return any(isinstance(job, Training) for job in self.missing) or sum(job.work for job in self.missing) > LONG
+
+    def plan(self) -> Plan:
+        """Measure a few steps of everything that is missing.
+
+        Raises
+        ------
+        SyzygyError
+            What training would raise at once.
+        """
+        return Plan({self.study.study: tuple(costs(self.missing))}, {}, peak_memory())
 
     def train(self, processes: int = 1, progress: Progress | None = None) -> None:
         """Train what is missing.
@@ -164,7 +179,7 @@ class Run:
         """Give what has been trained, by the network's name."""
         found = {}
         for name, job in self.study.jobs().items():
-            parts = [self.store.get(part.asked()) for part in split(job) if part.asked() in self.store]
+            parts = [self.store.get(part.asked()) for part in job.parts() if part.asked() in self.store]
             if parts:
                 found[name] = Trajectory.join(parts)
         return found

@@ -182,6 +182,10 @@ def _cores() -> int:
 
 
 def _train(begun: Run, processes: int) -> None:
+    if begun.long:
+        with Console(stderr=True).status("timing a few steps of every kind of training"):
+            plan = begun.plan()
+        say_plan(plan, processes)
     with bar(begun.study.study, begun.jobs) as advance:
         begun.train(processes, advance)
 

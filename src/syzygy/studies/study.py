@@ -18,7 +18,7 @@ from syzygy.networks import Setting, setting
 from syzygy.published import published
 from syzygy.recording import Schedule
 from syzygy.result import Finding, Result, Table
-from syzygy.training import Job
+from syzygy.training import Trainable
 from syzygy.trajectory import Trajectory
 from syzygy.versions import versions
 
@@ -114,7 +114,7 @@ class Study(BaseModel, ABC):
         return study
 
     @abstractmethod
-    def jobs(self) -> dict[str, Job]:
+    def jobs(self) -> Mapping[str, Trainable]:
         """Give what must be trained, by the network's name.
 
         Raises

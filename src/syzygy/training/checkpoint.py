@@ -4,22 +4,19 @@ The state is one file, replaced whole; the records are files of their own, one p
 written once.  The state says how many of them count, so whatever a kill leaves behind is consistent.
 """
 
-import json
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
-from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from syzygy.errors import RunError
 from syzygy.files import whole_file
+from syzygy.snapshot import Snapshot
 
 Rows = dict[str, NDArray[np.floating[Any]]]
 
@@ -37,7 +34,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path, seconds: float = 20.0):
         self.folder, self.seconds = folder, seconds
-        self._parts, self._saved = 0, time.monotonic()
+        self._state, self._parts = Snapshot(folder / "state.safetensors", seconds), 0
 
     def part(self, index: int) -> "Checkpoint":
         """Give the checkpoint of one of several trainings."""
@@ -46,7 +43,7 @@ class Checkpoint:
     @property
     def due(self) -> bool:
         """Whether it is time to save."""
-        return time.monotonic() - self._saved >= self.seconds
+        return self._state.due
 
     def save(
         self, step: int, alive: list[int], fates: list[str], state: dict[str, Tensor], rows: Rows, asked: str
@@ -55,11 +52,7 @@ class Checkpoint:
         with whole_file(self._part(self._parts)) as part:
             part.write_bytes(save({name: np.ascontiguousarray(row) for name, row in rows.items()}))
         self._parts += 1
-        told = {"step": step, "parts": self._parts, "alive": alive, "fates": fates, "asked": asked}
-        with whole_file(self.folder / "state.safetensors") as part:
-            tensors = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
-            part.write_bytes(save_tensors(tensors, metadata={"told": json.dumps(told)}))
-        self._saved = time.monotonic()
+        self._state.save(state, {"step": step, "parts": self._parts, "alive": alive, "fates": fates}, asked)
 
     def load(self, asked: str) -> tuple[int, list[int], list[str], dict[str, Tensor], list[Rows]] | None:
         """Give what :meth:`save` was given, the rows of all saves in order; None if nothing was saved.
@@ -69,19 +62,16 @@ class Checkpoint:
         RunError
             A damaged checkpoint, or one of a training that was asked for something else.
         """
-        if not (self.folder / "state.safetensors").is_file():
+        loaded = self._state.load(asked)
+        if loaded is None:
             return None
+        state, told = loaded
         try:
-            with safe_open(self.folder / "state.safetensors", framework="pt") as file:
-                told = json.loads(file.metadata()["told"])
-                state: dict[str, torch.Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             parts = [load_file(self._part(index)) for index in range(told["parts"])]
-        except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as damaged:
+        except (SafetensorError, OSError) as damaged:
             raise RunError(
                 f"the checkpoint in {self.folder} is damaged ({damaged}); remove that folder to train from the start"
             ) from damaged
-        if told["asked"] != asked:
-            raise RunError(f"the checkpoint in {self.folder} is of another training; give this one another folder")
         self._parts = told["parts"]
         return told["step"], told["alive"], told["fates"], state, parts
 

@@ -2,15 +2,18 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from syzygy.axes import STEP
+from syzygy.cost import Cost
 from syzygy.recording import every
+from syzygy.training.job import Job
 from syzygy.training.threads import one_thread
-from syzygy.training.zoo import Job
+from syzygy.training.trainable import Trainable
+from syzygy.training.training import Training
 from syzygy.trajectory import Trajectory
 
 #: Steps that are timed: jobs report every 20 updates, and the first report does not count.
@@ -19,24 +22,8 @@ STEPS = 64
 FREE = ("activation", "gain", "learning_rate", "steps")
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a job costs one process of one thread.
-
-    Attributes
-    ----------
-    seconds
-        At most: a network that has learned, or diverged, stops earlier.
-    bytes
-        Of what it records, in memory while it trains and on disk afterwards (there before compression).
-    """
-
-    seconds: float
-    bytes: int
-
-
-def costs(jobs: Sequence[Job], on_job: Callable[[], None] = lambda: None) -> list[Cost]:
-    """Estimate jobs; of several that cost the same, one is measured.
+def costs(jobs: Sequence[Trainable], on_job: Callable[[], None] = lambda: None) -> list[Cost]:
+    """Estimate trainings; of several networks that cost the same, one is measured.
 
     Parameters
     ----------
@@ -52,7 +39,10 @@ def costs(jobs: Sequence[Job], on_job: Callable[[], None] = lambda: None) -> lis
     """
     measured: dict[str, _Pace] = {}
 
-    def cost(job: Job) -> Cost:
+    def cost(job: Trainable) -> Cost:
+        if isinstance(job, Training):
+            return job.estimate()
+        assert isinstance(job, Job), "there is no third kind"
         if isinstance(job.start, Job):  # what it starts from is a training of its own
             before, own = cost(job.start), cost(replace(job, start=None))
             return Cost(before.seconds + own.seconds, own.bytes)
@@ -66,20 +56,6 @@ def costs(jobs: Sequence[Job], on_job: Callable[[], None] = lambda: None) -> lis
         found.append(cost(job))
         on_job()
     return found
-
-
-def makespan(seconds: Iterable[float], processes: int) -> float:
-    """Give the time that jobs take in several processes, the longest first.
-
-    Examples
-    --------
-    >>> makespan([3, 3, 2, 2, 2], processes=2)
-    7.0
-    """
-    busy = np.zeros(processes)
-    for one in sorted(seconds, reverse=True):
-        busy[np.argmin(busy)] += one
-    return float(busy.max())
 
 
 @dataclass(frozen=True)

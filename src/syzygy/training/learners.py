@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from syzygy.errors import ShapeError, SpecificationError
+from syzygy.errors import SpecificationError
 from syzygy.networks import Dropout
 from syzygy.recording import watched
 from syzygy.seeds import generator, stream
 from syzygy.training.fused import fused_sgd
+from syzygy.training.losses import half_mse
 
 Optimiser = Literal["sgd", "adam"]
 
@@ -26,15 +27,6 @@ _OPTIMISERS: dict[Optimiser, Callable[..., torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
     "adam": torch.optim.Adam,
 }
-
-
-def half_mse(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Half the squared error, averaged over items and outputs: ``(..., item, output)`` to ``(...)``."""
-    if outputs.shape[-2:] != targets.shape[-2:]:
-        raise ShapeError(
-            f"the network gives outputs {tuple(outputs.shape[-2:])} for targets {tuple(targets.shape[-2:])}"
-        )
-    return 0.5 * (outputs - targets).square().mean(dim=(-2, -1))
 
 
 @dataclass(frozen=True)
@@ -104,6 +96,8 @@ class Single:
         How it learns.
     example
         An input, ``(item, …)``.
+    loss
+        By which it learns: from outputs and targets, ``(item, output)``, to a number.
     """
 
     def __init__(
@@ -114,9 +108,10 @@ class Single:
         optimiser: Optimiser,
         learning_rate: float,
         example: Tensor,
+        loss: Callable[[Tensor, Tensor], Tensor] = half_mse,
     ):
         self.network, self.seeds, self._layers = network, [seed], layers
-        self._rate, self._example = learning_rate, example
+        self._rate, self._example, self._score = learning_rate, example, loss
         self._optimiser = None if optimiser == "sgd" else _OPTIMISERS[optimiser](network.parameters(), lr=learning_rate)
         self._noisy = [module for module in network.modules() if isinstance(module, Dropout)]
         self._hooks = ExitStack()
@@ -176,7 +171,7 @@ class Single:
 
     def _pass(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Seen]:
         outputs = self.network(inputs)
-        loss = half_mse(outputs, targets)
+        loss = self._score(outputs, targets)
         layers = {layer: value.detach().unsqueeze(0) for layer, value in self._seen.items()}
         return loss, Seen(loss.detach().unsqueeze(0), outputs.detach().unsqueeze(0), layers)
 
@@ -199,6 +194,7 @@ class Stack:
         layers: Sequence[str],
         optimiser: Optimiser,
         learning_rate: float,
+        loss: Callable[[Tensor, Tensor], Tensor] = half_mse,
     ):
         for path, module in networks[0].named_modules():
             if isinstance(module, _NOISY):
@@ -207,7 +203,7 @@ class Stack:
                     "one by one, stack=False"
                 )
         self.seeds, self._layers = list(seeds), layers
-        self._kind, self._rate = optimiser, learning_rate
+        self._kind, self._rate, self._score = optimiser, learning_rate, loss
         self._template = networks[0]
         # Now, for a pass of the stack may leave to a layer of two names what cannot be read outside of it.
         names = list(self._template.state_dict())
@@ -275,7 +271,7 @@ class Stack:
     def _pass(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Seen]:
         own = 0 if targets.ndim == 3 else None
         outputs, layers = vmap(self._member, in_dims=(0, 0, own))(self._weights, self._buffers, inputs)
-        losses = half_mse(outputs, targets)
+        losses = self._score(outputs, targets)
         return losses, Seen(losses.detach(), outputs.detach(), {k: v.detach() for k, v in layers.items()})
 
     def _member(

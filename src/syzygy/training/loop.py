@@ -13,6 +13,7 @@ from syzygy.seeds import generator
 from syzygy.tasks import Task
 from syzygy.training.checkpoint import Checkpoint
 from syzygy.training.learners import Learner, Optimiser, Single, Stack
+from syzygy.training.losses import LOSSES, Loss
 from syzygy.training.measure import Measure
 from syzygy.training.plan import Factory, Member, Plan, Precision, make_plan
 from syzygy.training.record import Probe, Record
@@ -39,6 +40,7 @@ def train(
     stack: bool | None = None,
     start: Start | None = None,
     measure: Schedule | None = None,
+    loss: Loss = "squared",
     checkpoint: Checkpoint | None = None,
     on_step: Callable[[int], None] | None = None,
     on_end: Callable[[int, Mapping[str, Tensor]], None] | None = None,
@@ -80,6 +82,8 @@ def train(
         pair of probe items, second-order shares and tangent kernels.  They are recorded too; a network that
         ``stop_loss`` stops is measured there.  SGD alone has rates.  (How far the weights have travelled is measured
         at the end of every training.)
+    loss
+        ``squared``: half the squared error; or ``logistic``, for targets that are labels, −1 and 1.
     checkpoint
         Where to save the training, and to resume it from.  One by one, each network has its own part of it.
     on_step
@@ -125,6 +129,7 @@ def train(
         stack=stack,
         start=start,
         measure=measure,
+        loss=loss,
     )
     if on_end and (stop_loss is not None or len(plan.members) > len({member.seed for member in plan.members})):
         raise SpecificationError(
@@ -189,8 +194,9 @@ def _train(
 def _learner(networks: Sequence[nn.Module], members: Sequence[Member], plan: Plan, example: Tensor) -> Learner:
     seeds = [member.seed for member in members]
     if plan.stack:
-        return Stack(networks, seeds, plan.layers, plan.optimiser, plan.learning_rate)
-    return Single(networks[0], seeds[0], plan.layers, plan.optimiser, plan.learning_rate, example)
+        return Stack(networks, seeds, plan.layers, plan.optimiser, plan.learning_rate, LOSSES[plan.loss])
+    network, seed = networks[0], seeds[0]
+    return Single(network, seed, plan.layers, plan.optimiser, plan.learning_rate, example, LOSSES[plan.loss])
 
 
 class _Batches:

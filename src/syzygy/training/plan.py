@@ -16,6 +16,7 @@ from syzygy.recording import Schedule, every
 from syzygy.seeds import stream
 from syzygy.tasks import Task
 from syzygy.training.learners import Optimiser
+from syzygy.training.losses import Loss
 from syzygy.training.start import Start, begin, digest
 
 #: Networks of up to so many multiplications per item train as a stack (``benchmarks/training.py`` shows the crossover).
@@ -54,6 +55,7 @@ class Plan:
     network: dict[str, Any] | str
     start: str | None = None
     measure: Schedule | None = None
+    loss: Loss = "squared"
 
     def tensor(self, array: NDArray[np.float64]) -> Tensor:
         """Put an array where, and in the precision in which, networks train."""
@@ -79,6 +81,8 @@ class Plan:
         """Give everything that the numbers depend on, fit for JSON."""
         told = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "make"}
         told = {name: value for name, value in told.items() if name not in ("start", "measure") or value is not None}
+        if self.loss == "squared":  # as it always was
+            del told["loss"]
         if self.measure is not None:
             told["measure"] = str(self.measure)
         return told | {"members": [asdict(member) for member in self.members], "record": str(self.record)}
@@ -102,6 +106,7 @@ def make_plan(
     stack: bool | None,
     start: Start | None,
     measure: Schedule | None,
+    loss: Loss,
 ) -> Plan:
     """Fill in what was not asked from the network's setting, and refuse what cannot be."""
     row = setting(network) if isinstance(network, str) else network if isinstance(network, Setting) else None
@@ -122,6 +127,10 @@ def make_plan(
         raise UnknownName("precision", precision, get_args(Precision))
     if optimiser is not None and optimiser not in get_args(Optimiser):
         raise UnknownName("optimiser", optimiser, get_args(Optimiser))
+    if loss not in get_args(Loss):
+        raise UnknownName("loss", loss, get_args(Loss))
+    if loss != "squared" and measure is not None:
+        raise SpecificationError(f"rates and kernels are of the squared loss; leave measure out with loss = {loss!r}")
     listed = _seeds(seeds)
     members = tuple(Member(seed, gain) for gain in _gains(gains, row) for seed in listed)
     if start is not None and (without := [seed for seed in listed if seed not in start]):
@@ -147,6 +156,7 @@ def make_plan(
         network=row.model_dump() if row else getattr(network, "__qualname__", str(network)),
         start=None if start is None else digest({seed: start[seed] for seed in listed}),
         measure=measure,
+        loss=loss,
     )
 
 
