@@ -18,8 +18,8 @@ import numpy as np
 from sklearn.linear_model import RidgeCV
 
 from syzygy.dimensions import UniversalDimensions
-from syzygy.dimensions.layers import Layers, joined
-from syzygy.dimensions.options import PENALTIES
+from syzygy.dimensions.universal.layers import Layers, joined
+from syzygy.dimensions.universal.options import PENALTIES
 from syzygy.linalg.ridge import split
 
 

@@ -7,8 +7,8 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression, Ridge, RidgeCV
 from sklearn.metrics import make_scorer
 
-from syzygy.dimensions.components import Components
-from syzygy.dimensions.scorer import Fitted, matched, ridge, score
+from syzygy.dimensions.universal.components import Components
+from syzygy.dimensions.universal.scorer import Fitted, matched, ridge, score
 from syzygy.errors import DataError
 from syzygy.linalg import FLOAT32, FLOAT64
 from syzygy.linalg.decomposition import Decomposition

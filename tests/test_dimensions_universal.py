@@ -12,8 +12,8 @@ from sklearn.base import clone
 
 from syzygy.comparison import universal_dimensions
 from syzygy.dimensions import UniversalDimensions
-from syzygy.dimensions.chance import discoveries, interval, middle, upper_rank
-from syzygy.dimensions.layers import joined
+from syzygy.dimensions.universal.chance import discoveries, interval, middle, upper_rank
+from syzygy.dimensions.universal.layers import joined
 from syzygy.errors import DataError, ShapeError, SpecificationError, UnknownName
 from syzygy.measures import rsa
 from syzygy.representations import Representations, held

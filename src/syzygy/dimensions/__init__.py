@@ -1,7 +1,5 @@
 """What representations share and mean: universal dimensions."""
 
-from syzygy.dimensions.components import Components
-from syzygy.dimensions.reference import Similarity
-from syzygy.dimensions.universality import UniversalDimensions
+from syzygy.dimensions.universal import Components, Similarity, UniversalDimensions
 
 __all__ = ["Components", "Similarity", "UniversalDimensions"]

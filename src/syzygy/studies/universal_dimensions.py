@@ -10,7 +10,7 @@ from pydantic import Field
 from syzygy.checks import Evidence, findings
 from syzygy.claims import Expectation
 from syzygy.dimensions import UniversalDimensions
-from syzygy.dimensions.layers import Layers
+from syzygy.dimensions.universal.layers import Layers
 from syzygy.errors import SpecificationError
 from syzygy.recording import Schedule
 from syzygy.result import Result, Table

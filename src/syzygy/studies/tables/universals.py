@@ -10,7 +10,7 @@ from scipy.spatial.distance import pdist
 from scipy.stats import rankdata
 
 from syzygy.dimensions import UniversalDimensions
-from syzygy.dimensions.layers import Layers
+from syzygy.dimensions.universal.layers import Layers
 from syzygy.studies.tables.settling import half_way
 from syzygy.trajectory import Trajectory
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from syzygy.dimensions.components import Basis, Components
-from syzygy.dimensions.layers import Array, Layers
+from syzygy.dimensions.universal.components import Basis, Components
+from syzygy.dimensions.universal.layers import Array, Layers
 from syzygy.errors import ShapeError, UnknownName
 
 

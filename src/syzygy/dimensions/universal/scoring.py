@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from syzygy.dimensions.chance import discoveries, interval, middle, upper_rank
-from syzygy.dimensions.layers import Array, Layers, joined
-from syzygy.dimensions.options import Predictor
-from syzygy.dimensions.scorer import Criterion, matched, ridge, score
+from syzygy.dimensions.universal.chance import discoveries, interval, middle, upper_rank
+from syzygy.dimensions.universal.layers import Array, Layers, joined
+from syzygy.dimensions.universal.options import Predictor
+from syzygy.dimensions.universal.scorer import Criterion, matched, ridge, score
 from syzygy.errors import DataError
 from syzygy.linalg import Work
 from syzygy.linalg.ridge import Folds

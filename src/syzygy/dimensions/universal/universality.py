@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from syzygy.dimensions.chance import shuffled
-from syzygy.dimensions.components import Basis, Components
-from syzygy.dimensions.fitted import FittedLayers
-from syzygy.dimensions.layers import Array, Given, Layers, checked
-from syzygy.dimensions.options import PENALTIES, Predictor, refused
-from syzygy.dimensions.reference import Similarity, similarity
-from syzygy.dimensions.scorer import Criterion
-from syzygy.dimensions.scoring import Scoring, median, universality
+from syzygy.dimensions.universal.chance import shuffled
+from syzygy.dimensions.universal.components import Basis, Components
+from syzygy.dimensions.universal.fitted import FittedLayers
+from syzygy.dimensions.universal.layers import Array, Given, Layers, checked
+from syzygy.dimensions.universal.options import PENALTIES, Predictor, refused
+from syzygy.dimensions.universal.reference import Similarity, similarity
+from syzygy.dimensions.universal.scorer import Criterion
+from syzygy.dimensions.universal.scoring import Scoring, median, universality
 from syzygy.errors import ShapeError, SpecificationError, UnknownName
 from syzygy.linalg import Work
 from syzygy.linalg.ridge import split

@@ -5,8 +5,8 @@ from typing import Any, Final, Literal, get_args
 
 import numpy as np
 
-from syzygy.dimensions.components import Basis
-from syzygy.dimensions.scorer import Criterion
+from syzygy.dimensions.universal.components import Basis
+from syzygy.dimensions.universal.scorer import Criterion
 from syzygy.errors import SpecificationError, UnknownName
 from syzygy.linalg.work import Precision
 
@@ -31,7 +31,7 @@ def refused(asked: Mapping[str, Any]) -> None:
 
     Examples
     --------
-    >>> from syzygy.dimensions.universality import UniversalDimensions
+    >>> from syzygy.dimensions.universal.universality import UniversalDimensions
     >>> refused(UniversalDimensions().get_params())
     """
     for name, kind in NAMES.items():

@@ -10,9 +10,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from syzygy.dimensions.layers import Array, checked
-from syzygy.dimensions.scorer import score
-from syzygy.dimensions.scoring import Scoring
+from syzygy.dimensions.universal.layers import Array, checked
+from syzygy.dimensions.universal.scorer import score
+from syzygy.dimensions.universal.scoring import Scoring
 from syzygy.errors import ShapeError, SpecificationError
 
 Floats = NDArray[np.floating]
