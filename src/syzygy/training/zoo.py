@@ -1,6 +1,7 @@
 """Many trainings: spread over processes, each found in the store or put there."""
 
 import multiprocessing
+import multiprocessing.util
 import os
 import queue
 import signal
@@ -8,6 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from typing import Any
 
 from syzygy.store import FolderStore, Store
 from syzygy.training.threads import one_thread
@@ -113,10 +115,17 @@ def _worker(reports: "multiprocessing.Queue[float] | None") -> None:
     """Prepare a process: interrupts are its parent's business, and it ends with its parent."""
     global _reports  # noqa: PLW0603  (an initialiser has nowhere else to put what it is handed)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _ended)
     _reports = reports
     if reports:
         reports.cancel_join_thread()  # what nobody has read by the end, nobody needs
     threading.Thread(target=_follow, daemon=True).start()
+
+
+def _ended(*_: Any) -> None:
+    """End, and give back the locks that libraries have made: Python complains of those that nobody gives back."""
+    multiprocessing.util._run_finalizers(0)  # type: ignore[attr-defined]
+    os._exit(1)
 
 
 def _follow() -> None:
