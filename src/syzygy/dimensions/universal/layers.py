@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from syzygy.dimensions.given import numbers
 from syzygy.errors import DataError, ShapeError, SpecificationError
 
 Array = NDArray[np.float64]
@@ -83,10 +84,7 @@ def joined(layers: Mapping[str, Array]) -> Array:
 
 
 def _array(name: str, given: Any) -> Array:
-    try:
-        x = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError) as odd:
-        raise DataError(f"{name} is no array of numbers: {' '.join(str(odd).split())}") from odd
+    x = numbers(given, name)
     if x.ndim < 2 or 0 in x.shape:
         raise ShapeError(f"{name} must be (item, unit) with at least one of each, got shape {x.shape}")
     if not np.isfinite(x).all():
