@@ -135,7 +135,9 @@ def test_tasks_are_found_by_the_names_that_specifications_use():
         "two-points": "two-points",
         "digits": "digits",
     }
-    assert set(TASKS) == {"two-points", "xor", "context", "digits", "mnist", "cifar10", "image-folder", "fitted"}
+    assert set(TASKS) == {
+        *("two-points", "xor", "context", "bits", "digits", "mnist", "cifar10", "image-folder", "fitted")
+    }
 
 
 # A task of one's own

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from syzygy.tasks.bits import bits
 from syzygy.tasks.cifar10 import CLASSES, SIDE, cifar10
 from syzygy.tasks.context import context
 from syzygy.tasks.digits import digits
@@ -21,6 +22,7 @@ TASKS: Final = MappingProxyType[str, Callable[..., Task]](
         "two-points": two_points,
         "xor": xor,
         "context": context,
+        "bits": bits,
         "digits": digits,
         "mnist": mnist,
         "cifar10": cifar10,
@@ -37,6 +39,7 @@ SIZES: Final = MappingProxyType[str, Callable[[Mapping[str, Any]], tuple[int, in
         "mnist": lambda options: (options.get("size", 28) ** 2, 10),
         "cifar10": lambda options: (3 * options.get("size", SIDE) ** 2, len(CLASSES)),
         "image-folder": lambda options: (3 * options.get("size", SIDE) ** 2, 2),
+        "bits": lambda options: (options.get("inputs", 32), 2),
         "fitted": lambda options: (64, 10),  # noqa: ARG005  (pooled MNIST is as large)
     }
 )
@@ -45,6 +48,7 @@ __all__ = [
     "SIZES",
     "TASKS",
     "Task",
+    "bits",
     "by_lot",
     "cifar10",
     "context",
