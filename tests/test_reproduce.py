@@ -127,7 +127,17 @@ def test_claims_are_a_table():
 # Specifications
 
 
-BEYOND_THE_PAPER = {"forecast", "rivals", "convergence", "perfect-fitting", "universal-dimensions"}
+BEYOND_THE_PAPER = {
+    "convergence",
+    "feature-bias",
+    "forecast",
+    "language",
+    "latent-dynamics",
+    "odd-one-out",
+    "perfect-fitting",
+    "rivals",
+    "universal-dimensions",
+}
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -13,7 +13,7 @@ from syzygy import measures as measures
 from syzygy.alignment import Alignment, align
 from syzygy.claims import Claim, Expectation
 from syzygy.comparison import universal_dimensions
-from syzygy.dimensions import UniversalDimensions
+from syzygy.dimensions import DynamicsAutoencoder, FeatureVariance, OddOneOut, Triplets, UniversalDimensions
 from syzygy.extraction import extract
 from syzygy.fitting import Fit, PairCurves, average_rates, fit_pairs, from_other_networks, pair_curves
 from syzygy.linearisation import Linearisation, kernel_drift, linearise, tangent_kernel
@@ -50,9 +50,11 @@ __all__ = [
     "Alignment",
     "Checkpoint",
     "Claim",
+    "DynamicsAutoencoder",
     "ExactState",
     "ExactTheory",
     "Expectation",
+    "FeatureVariance",
     "Fit",
     "HuggingFaceRecorder",
     "LightningRecorder",
@@ -60,6 +62,7 @@ __all__ = [
     "ManyState",
     "ManyTheory",
     "MnistPair",
+    "OddOneOut",
     "PairCurves",
     "PairState",
     "PairTheory",
@@ -75,6 +78,7 @@ __all__ = [
     "Study",
     "Task",
     "Trajectory",
+    "Triplets",
     "TwoPoints",
     "UniversalDimensions",
     "align",

@@ -21,8 +21,8 @@ SOURCES: Mapping[Source, str] = {
     "abstract": "the paper's abstract",
     "code": "the paper's published code",
     "follow-up": "the follow-up, arXiv:2507.09897",
-    "derived": "derived from the theory, docs/theory/",
-    "literature": "earlier studies, named in docs/studies.md",
+    "derived": "derived, in docs/",
+    "literature": "earlier studies, named in docs/",
 }
 
 #: Whether the numbers that decide were predicted with rates from elsewhere, fitted to what they explain, or not

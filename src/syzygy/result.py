@@ -78,9 +78,46 @@ REFERENCES: Mapping[str, str] = {
         "Z. Chen and M. F. Bonner. Universal dimensions of visual representation. Science Advances, 2025. "
         "arXiv:2408.12804."
     ),
+    "feature-bias": (
+        "A. K. Lampinen, S. C. Y. Chan and K. Hermann. Learned feature representations are biased by complexity, "
+        "learning order, position, and more. Transactions on Machine Learning Research, 2024. arXiv:2405.05847."
+    ),
+    "odd-one-out": (
+        "F. P. Mahner, L. Muttenthaler, U. Güçlü and M. N. Hebart. Dimensions underlying the representational "
+        "alignment of deep neural networks with humans. Nature Machine Intelligence, 2025. arXiv:2406.19087."
+    ),
+    "vice": (
+        "L. Muttenthaler, C. Y. Zheng, P. McClure, R. A. Vandermeulen, M. N. Hebart and F. Pereira. VICE: Variational "
+        "Interpretable Concept Embeddings. NeurIPS 2022. arXiv:2205.00756."
+    ),
+    "things-dimensions": (
+        "M. N. Hebart, C. Y. Zheng, F. Pereira and C. I. Baker. Revealing the multidimensional mental representations "
+        "of natural objects underlying human similarity judgements. Nature Human Behaviour, 2020."
+    ),
     "perfect-fitting": (
         "Y. Sharon and Y. Dar. How Do the Architecture and Optimizer Affect Representation Learning? On the Training "
         "Dynamics of Representations in Deep Neural Networks. 2024, revised 2025. arXiv:2405.17377."
+    ),
+    "language": (
+        "H. Conklin and K. Smith. Representations as Language: An Information-Theoretic Framework for "
+        "Interpretability. 2024. arXiv:2406.02449."
+    ),
+    "soft-entropy": (
+        "H. Conklin. Information Structure in Mappings: An Approach to Learning, Representation, and Generalisation. "
+        "PhD thesis, 2025. arXiv:2505.23960."
+    ),
+    "commands": (
+        "B. M. Lake and M. Baroni. Generalization without Systematicity: On the Compositional Skills of "
+        "Sequence-to-Sequence Recurrent Networks. ICML 2018. arXiv:1711.00350."
+    ),
+    "dynamics": (
+        "D. Wang, Y. Wang, L. Evans and P. Tiwary. From Latent Dynamics to Meaningful Representations. Journal of "
+        "Chemical Theory and Computation, 2024. arXiv:2209.00905."
+    ),
+    "variational": ("D. P. Kingma and M. Welling. Auto-Encoding Variational Bayes. ICLR 2014. arXiv:1312.6114."),
+    "sliced-wasserstein": (
+        "S. Kolouri, P. E. Pope, C. E. Martin and G. K. Rohde. Sliced Wasserstein Auto-Encoders. ICLR 2019. "
+        "arXiv:1804.01947."
     ),
     "chance": (
         "F. Kazi-Aoual, S. Hitier, R. Sabatier and J.-D. Lebreton. Refined approximations to permutation tests for "

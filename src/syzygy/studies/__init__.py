@@ -13,10 +13,14 @@ from syzygy.studies.context import Context
 from syzygy.studies.convergence import Convergence
 from syzygy.studies.depth import Depth
 from syzygy.studies.expressivity import Expressivity
+from syzygy.studies.feature_bias import FeatureBias
 from syzygy.studies.forecast import Forecasting
 from syzygy.studies.initialisation import Initialisation
+from syzygy.studies.language import Language
+from syzygy.studies.latent_dynamics import LatentDynamics
 from syzygy.studies.mnist_pair import MnistPair
 from syzygy.studies.mnist_structure import MnistStructure
+from syzygy.studies.odd_one_out import OddOneOutDimensions
 from syzygy.studies.perfect_fitting import PerfectFitting
 from syzygy.studies.product_law import ProductLaw
 from syzygy.studies.rivals import ModelComparison
@@ -47,6 +51,10 @@ STUDIES: Final = MappingProxyType[str, type[Study]](
         "convergence": Convergence,
         "perfect-fitting": PerfectFitting,
         "universal-dimensions": SharedDimensions,
+        "language": Language,
+        "latent-dynamics": LatentDynamics,
+        "odd-one-out": OddOneOutDimensions,
+        "feature-bias": FeatureBias,
     }
 )
 

@@ -18,7 +18,7 @@ from syzygy.networks import Setting, setting
 from syzygy.published import published
 from syzygy.recording import Schedule
 from syzygy.result import Finding, Result, Table
-from syzygy.training import Trainable
+from syzygy.training import Job, Trainable
 from syzygy.trajectory import Trajectory
 from syzygy.versions import versions
 
@@ -166,7 +166,8 @@ class Study(BaseModel, ABC):
 
     def nothing(self, trajectories: Mapping[str, Trajectory], why: str) -> Result:
         """Answer when nothing can be analysed: why, in the first line, and what became of each network."""
-        evidence = [Evidence(name, trajectories.get(name), None, job.seeds) for name, job in self.jobs().items()]
+        jobs = {name: job for name, job in self.jobs().items() if isinstance(job, Job)}
+        evidence = [Evidence(name, trajectories.get(name), None, job.seeds) for name, job in jobs.items()]
         rows = [
             {"network": name, "seed": int(seed), "fate": fate}
             for name, seen in trajectories.items()

@@ -1,0 +1,1 @@
+"""What studies train that is no network of the catalogue."""
