@@ -1,4 +1,4 @@
-"""Representations as language: closed forms, other libraries, all shuffles, the published table, and bad input."""
+"""Representations as language: closed forms, other libraries, all shuffles, a reference table, and bad input."""
 
 from itertools import permutations
 
@@ -79,7 +79,7 @@ def test_noise_of_the_exact_bandwidth_leaves_the_log_of_the_points():
             assert found == pytest.approx(np.log(points), rel=1e-9)
 
 
-def test_bandwidths_of_the_published_table():
+def test_bandwidths_of_the_reference_table():
     """Exact ones and, as is published, the bound's and its leading order; the bound is 40% off for 8 units."""
     found = np.array([[bandwidth(100, d, f) for f in ("bound", "exact", "leading")] for d in (8, 16, 64, 256)])
     table = [[0.0290, 0.0481, 0.1165], [0.0462, 0.0540, 0.0824], [0.0362, 0.0370, 0.0412], [0.0200, 0.0200, 0.0206]]
@@ -226,9 +226,9 @@ def soft_numbers(units, formula, seed):
     return np.mean(found, axis=0) / np.log(100)
 
 
-#: Of 40 draws of data the one whose information comes closest to the published table.
+#: Of 40 draws of data the one whose information comes closest to the reference table.
 PICKED = 39
-PUBLISHED = {
+REFERENCE = {
     "uniform": [0.993, 0.997, 0.9988, 0.9991],
     "clusters": [0.439, 0.443, 0.381, 0.338],
     "shuffled": [0.0074, 0.0046, 0.0027, 0.0019],
@@ -236,26 +236,26 @@ PUBLISHED = {
 
 
 @pytest.mark.slow
-def test_one_picked_draw_gives_the_published_table_with_the_bound():
+def test_one_picked_draw_gives_the_reference_table_with_the_bound():
     """Information is within 0.02 at all widths with the bandwidth of the bound alone, and for a draw that was picked.
 
     The table has the exact bandwidth beside it, and does not say how its data were drawn; what holds whatever the draw
     is in the next test.
     """
     bound = np.array([soft_numbers(units, "bound", seed=PICKED) for units in UNITS]).T
-    assert np.abs(bound[0] - PUBLISHED["uniform"]).max() < 0.003
-    assert np.abs(bound[2] - PUBLISHED["clusters"]).max() < 0.02
-    assert np.abs(bound[3] - PUBLISHED["shuffled"]).max() < 0.001
+    assert np.abs(bound[0] - REFERENCE["uniform"]).max() < 0.003
+    assert np.abs(bound[2] - REFERENCE["clusters"]).max() < 0.02
+    assert np.abs(bound[3] - REFERENCE["shuffled"]).max() < 0.001
     exact = np.array([soft_numbers(units, "exact", seed=PICKED) for units in UNITS]).T
-    assert np.abs(exact[0] - PUBLISHED["uniform"]).max() < 0.001
-    assert 0.02 < np.abs(exact[2] - PUBLISHED["clusters"]).max() < 0.025  # at 16 units: not within 0.02
+    assert np.abs(exact[0] - REFERENCE["uniform"]).max() < 0.001
+    assert 0.02 < np.abs(exact[2] - REFERENCE["clusters"]).max() < 0.025  # at 16 units: not within 0.02
     assert (exact[2] <= 0.5).all()
     assert np.allclose(exact[1], [0.239, 0.319, 0.399, 0.430], atol=0.01)  # one point's own, mean over points
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("formula", ["bound", "exact"])
-def test_the_published_table_is_one_of_many_draws(formula):
+def test_the_reference_table_is_one_of_many_draws(formula):
     """Draws 0 to 11, each with its own points: the table lies within 3 of their standard deviations.
 
     Shuffled labels tell the bandwidths apart, at 8 units: the table's is the bound's, 4 standard deviations from the
@@ -263,8 +263,8 @@ def test_the_published_table_is_one_of_many_draws(formula):
     """
     found = np.array([[soft_draw(units, formula, seed) for seed in range(12)] for units in UNITS])
     mean, spread = found.mean(axis=1), found.std(axis=1, ddof=1)
-    assert np.abs(mean[:, 0] - PUBLISHED["clusters"]).max() < 0.05
-    far = np.abs(mean[:, :2].T - [PUBLISHED["clusters"], PUBLISHED["shuffled"]]) / spread[:, :2].T
+    assert np.abs(mean[:, 0] - REFERENCE["clusters"]).max() < 0.05
+    far = np.abs(mean[:, :2].T - [REFERENCE["clusters"], REFERENCE["shuffled"]]) / spread[:, :2].T
     assert (far[0] < 3).all()
     assert far[1, 0] < 1 if formula == "bound" else far[1, 0] > 3
     assert (found[..., 0] < np.log(10) / np.log(100)).all()

@@ -151,6 +151,15 @@ def test_dynamics_of_a_latent_that_stands_still_are_the_best_there_are():
         torch.testing.assert_close(prior.force(at + 100), -0.2 * at, atol=0.08, rtol=0)
 
 
+def test_steps_of_dynamics_fall_evenly_to_nothing(monkeypatch):
+    """Two epochs of three batches: steps of 6, 5, … 1 sixths of five times the encoder's."""
+    seen, step = [], torch.optim.Adam.step
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda self: (seen.append(self.param_groups[0]["lr"]), step(self)))
+    z = torch.randn(3 * 1024, 1, generator=torch.Generator().manual_seed(8))
+    learn_dynamics(Langevin(1, (4,), "fixed"), z, z + 1, epochs=2, rate=0.01, seed=0)
+    assert seen == pytest.approx([5 * 0.01 * left / 6 for left in range(6, 0, -1)])
+
+
 # Regions and batches
 
 

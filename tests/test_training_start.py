@@ -11,7 +11,8 @@ from syzygy.networks import setting
 from syzygy.recording import every
 from syzygy.store import FolderStore, MemoryStore
 from syzygy.tasks import digits, two_points
-from syzygy.training import Checkpoint, Job, train, train_zoo, zoo
+from syzygy.training import Checkpoint, Job, train, train_zoo
+from syzygy.training import job as job_module
 from syzygy.training.start import begin, without_readout
 from syzygy.trajectory import Trajectory
 
@@ -236,14 +237,14 @@ def test_a_start_that_there_cannot_be_is_refused(wrong, says):
 
 def counted(monkeypatch):
     """Count the trainings of each task option, from now on."""
-    calls, real, lock = [], zoo.train, threading.Lock()
+    calls, real, lock = [], job_module.train, threading.Lock()
 
     def counting(task, *arguments, **options):
         with lock:
             calls.append(round(float(((task.inputs[1] - task.inputs[0]) ** 2).sum()), 3))
         return real(task, *arguments, **options)
 
-    monkeypatch.setattr(zoo, "train", counting)
+    monkeypatch.setattr(job_module, "train", counting)
     return calls
 
 
@@ -253,7 +254,7 @@ def test_a_shared_start_is_trained_once_and_found_again(tmp_path, monkeypatch, s
     source = before(seeds=(5,), keep=True)
     jobs = [a_job(source, seeds=(seed,)) for seed in range(3)]
     done = []
-    monkeypatch.setattr(zoo, "REPORT_EVERY", 1)
+    monkeypatch.setattr(job_module, "REPORT_EVERY", 1)
     list(train_zoo([source, *jobs], store, progress=done.append))
     assert sorted(calls) == [0.7] * 3 + [1.5]
     assert sum(done) == pytest.approx(sum(job.work for job in [source, *jobs]))
@@ -290,8 +291,8 @@ def test_two_processes_give_the_numbers_of_one(tmp_path):
 
 def test_a_pretraining_that_was_killed_goes_on(tmp_path, monkeypatch):
     job, store, done, left = a_job(before()), FolderStore(tmp_path), [], [9]
-    monkeypatch.setattr(zoo, "Checkpoint", lambda folder: Checkpoint(folder, 0))
-    monkeypatch.setattr(zoo, "REPORT_EVERY", 1)
+    monkeypatch.setattr(job_module, "Checkpoint", lambda folder: Checkpoint(folder, 0))
+    monkeypatch.setattr(job_module, "REPORT_EVERY", 1)
 
     def stop(_work):
         left[0] -= 1
