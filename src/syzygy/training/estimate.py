@@ -20,6 +20,8 @@ from syzygy.trajectory import Trajectory
 STEPS = 64
 #: Keys of a setting that change what is learned, and hardly what it costs.
 FREE = ("activation", "gain", "learning_rate", "steps")
+#: Options of tasks that change what the data are, and not how many.
+FREE_OPTIONS = ("dx2", "dy2", "easy", "easy_prevalence", "hard", "hard_prevalence", "probe_seed", "seed")
 
 
 def costs(jobs: Sequence[Trainable], on_job: Callable[[], None] = lambda: None) -> list[Cost]:
@@ -76,7 +78,7 @@ def _kind(job: Job) -> str:
     """Name what the cost depends on: everything but the numbers that only change what is learned."""
     asked = replace(job, start=None).asked()
     asked["network"] = {name: value for name, value in asked["network"].items() if name not in FREE}
-    asked["options"] = {k: v for k, v in job.options.items() if k not in ("dx2", "dy2", "probe_seed")}
+    asked["options"] = {k: v for k, v in job.options.items() if k not in FREE_OPTIONS}
     asked |= {"seeds": len(job.seeds), "record": None, "stop_loss": None}
     return json.dumps(asked, sort_keys=True)
 

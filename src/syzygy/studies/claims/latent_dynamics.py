@@ -157,8 +157,8 @@ def summary(scores: pd.DataFrame, names: Sequence[str], told: Mapping[str, Mappi
     """
     means = scores.groupby("model", sort=False)[["r2_true", "r2_given", "condition"]].mean()
     said = [
-        f"{str(name).replace('_', '-').capitalize()}: the true coordinates explain {row['r2_true']:.1%} of the "
-        f"latent's variance, those that were given {row['r2_given']:.1%}; condition {row['condition']:.2f}."
+        f"{_spoken(str(name))}: the true coordinates explain {row['r2_true']:.1%} of the latent's variance, those "
+        f"that were given {row['r2_given']:.1%}; condition {row['condition']:.2f}."
         for name, row in means.iterrows()
         if name in names
     ]
@@ -169,3 +169,8 @@ def summary(scores: pd.DataFrame, names: Sequence[str], told: Mapping[str, Mappi
             f"leave {off:.1%} of the population in the wrong well."
         )
     return said
+
+
+def _spoken(model: str) -> str:
+    """Say a model's name at the beginning of a sentence; Wasserstein was a person."""
+    return model.capitalize().replace("_", " ").replace("wasserstein", "Wasserstein")
